@@ -1,0 +1,154 @@
+// A private key kept in a file: make, load, save, sign. Other stores (PKCS#11, TPM) are not here.
+
+internal import COpenSSL
+package import Evidence
+
+/// A P-256 or Ed25519 key pair. Any number of threads may sign with it at once.
+///
+// @unchecked Sendable, proven: `key` is set in init and freed in deinit, nothing writes to it after init, and every
+// signature is made with a context of its own (openssl-threads(7): an EVP_PKEY that is only read may be shared).
+package final class PrivateKey: @unchecked Sendable {
+    /// Longest key file read.
+    package static let fileBytesMax = 16_384
+
+    package let publicKey: PublicKey
+    package var algorithm: SignatureAlgorithm { publicKey.algorithm }
+    package var kid: [UInt8] { publicKey.kid }
+    private let key: OpaquePointer
+
+    /// Takes ownership of `key` in every case.
+    private init(owning key: OpaquePointer) throws(KeyError) {
+        var encoded: UnsafeMutablePointer<UInt8>?
+        let count = i2d_PUBKEY(key, &encoded)
+        guard count > 0, let encoded else {
+            EVP_PKEY_free(key)
+            throw .library(call: "i2d_PUBKEY")
+        }
+        let spki = Array(UnsafeBufferPointer(start: encoded, count: Int(count)))
+        CRYPTO_free(encoded, #file, #line)
+        do throws(KeyError) { publicKey = try PublicKey(spki: spki) } catch {
+            EVP_PKEY_free(key)
+            throw error
+        }
+        self.key = key
+    }
+
+    deinit { EVP_PKEY_free(key) }
+
+    /// A new key pair in memory; ``save(to:before:)`` keeps it.
+    package static func generate(_ algorithm: SignatureAlgorithm) throws(KeyError) -> PrivateKey {
+        let key =
+            switch algorithm {
+            case .es256: kilomint_generate_p256()
+            case .eddsa: kilomint_generate_ed25519()
+            }
+        guard let key else { throw .library(call: "EVP_PKEY_Q_keygen") }
+        return try PrivateKey(owning: key)
+    }
+
+    // MARK: File
+
+    /// Loads an unencrypted PKCS#8 PEM file (RFC 5958, RFC 7468 §10): the first block of that name counts.
+    ///
+    /// - Parameter allowingOthers: also accept a file that group or others may read or write.
+    /// - Throws: ``KeyError``; `.exposed` names the `chmod` that mends it.
+    package static func load(path: String, allowingOthers: Bool = false) throws(KeyError) -> PrivateKey {
+        var pem = try KeyFile(path: path).read(bytesMax: fileBytesMax, allowingOthers: allowingOthers)
+        defer { wipe(&pem) }
+        defer { ERR_clear_error() }
+        guard let key = parse(pem) else {
+            throw .notPKCS8(path: path)
+        }
+        // A file may hold a compressed point; the house knows only the uncompressed form. No effect on Ed25519.
+        if EVP_PKEY_is_a(key, "EC") == 1 {
+            EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed")
+        }
+        guard let context = EVP_PKEY_CTX_new(key, nil) else {
+            EVP_PKEY_free(key)
+            throw .library(call: "EVP_PKEY_CTX_new")
+        }
+        defer { EVP_PKEY_CTX_free(context) }
+        let result: PrivateKey
+        do throws(KeyError) { result = try PrivateKey(owning: key) } catch {
+            throw error == .unsupportedPublicKey ? .unsupportedPrivateKey(path: path) : error
+        }
+        // Signing with a public half that is not ours would give the private half away (EdDSA hashes both).
+        guard EVP_PKEY_pairwise_check(context) == 1 else { throw .mismatched(path: path) }
+        return result
+    }
+
+    /// Saves as PKCS#8 PEM, mode 0600, whole or not at all, durable on return. Never replaces a file.
+    ///
+    /// - Throws: ``KeyError``; see ``KeyFile/create(_:before:)``.
+    package func save(to path: String, before: (KeyFile.Step) throws -> Void = { _ in }) throws {
+        var pem = try encodedPEM()
+        defer { wipe(&pem) }
+        try KeyFile(path: path).create(pem, before: before)
+    }
+
+    private func encodedPEM() throws(KeyError) -> [UInt8] {
+        guard let memory = BIO_new(BIO_s_secmem()) else { throw .library(call: "BIO_new") }
+        defer { BIO_free(memory) }
+        guard PEM_write_bio_PKCS8PrivateKey(memory, key, nil, nil, 0, nil, nil) == 1 else {
+            throw .library(call: "PEM_write_bio_PKCS8PrivateKey")
+        }
+        var pem = [UInt8](repeating: 0, count: Self.fileBytesMax)
+        defer { wipe(&pem) }
+        let count = BIO_read(memory, &pem, Int32(pem.count))
+        guard count > 0 else { throw .library(call: "BIO_read") }
+        return Array(pem[..<Int(count)])
+    }
+
+    /// The key of the first "PRIVATE KEY" block; nil for anything else, also for encrypted and older forms, so that
+    /// OpenSSL never asks for a pass phrase on the terminal.
+    private static func parse(_ pem: [UInt8]) -> OpaquePointer? {
+        guard let memory = BIO_new_mem_buf(pem, Int32(pem.count)) else { return nil }
+        defer { BIO_free(memory) }
+        var name: UnsafeMutablePointer<CChar>?
+        var header: UnsafeMutablePointer<CChar>?
+        var data: UnsafeMutablePointer<UInt8>?
+        var count = 0
+        while PEM_read_bio(memory, &name, &header, &data, &count) == 1 {
+            defer {
+                CRYPTO_free(name, #file, #line)
+                CRYPTO_free(header, #file, #line)
+                CRYPTO_clear_free(data, count, #file, #line)
+            }
+            guard let name, String(cString: name) == "PRIVATE KEY" else { continue }
+            var cursor = UnsafePointer(data)
+            guard let info = d2i_PKCS8_PRIV_KEY_INFO(nil, &cursor, count) else { return nil }
+            defer { PKCS8_PRIV_KEY_INFO_free(info) }
+            return EVP_PKCS82PKEY(info)
+        }
+        return nil
+    }
+
+    // MARK: Signing
+
+    /// 64 raw bytes over `bytes`: r ‖ s (RFC 9053 §2.1) or R ‖ S (RFC 8032). ES256 signatures differ each time.
+    package func sign(_ bytes: [UInt8]) throws(KeyError) -> [UInt8] {
+        guard let context = EVP_MD_CTX_new() else { throw .library(call: "EVP_MD_CTX_new") }
+        defer { EVP_MD_CTX_free(context) }
+        let digest = algorithm == .es256 ? EVP_sha256() : nil
+        guard EVP_DigestSignInit(context, nil, digest, nil, key) == 1 else {
+            throw .library(call: "EVP_DigestSignInit")
+        }
+        var signature = [UInt8](repeating: 0, count: 128)
+        var count = signature.count
+        // OpenSSL 3.0 refuses a null message even when its length is 0.
+        let message = bytes.isEmpty ? [0] : bytes
+        guard EVP_DigestSign(context, &signature, &count, message, bytes.count) == 1, count <= signature.count else {
+            throw .library(call: "EVP_DigestSign")
+        }
+        signature.removeLast(signature.count - count)
+        guard algorithm == .es256 else { return signature }
+        guard let raw = rawSignature(der: signature) else { throw .library(call: "d2i_ECDSA_SIG") }
+        return raw
+    }
+}
+
+/// Overwrites bytes that were part of a secret, in a way the optimiser may not drop. Copies elsewhere remain.
+func wipe(_ bytes: inout [UInt8]) {
+    let count = bytes.count
+    OPENSSL_cleanse(&bytes, count)
+}
