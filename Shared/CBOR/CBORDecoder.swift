@@ -132,7 +132,9 @@ package struct CBORDecoder {
             let start = offset
             let key = try item(depth: depth + 1)
             let encoding = bytes[start..<offset]
-            guard lenient || index == 0 || previous.lexicographicallyPrecedes(encoding) else { throw .notDeterministic(offset: start) }
+            guard lenient || index == 0 || previous.lexicographicallyPrecedes(encoding) else {
+                throw .notDeterministic(offset: start)
+            }
             previous = encoding
             pairs.append(CBORValue.Pair(key, try item(depth: depth + 1)))
         }

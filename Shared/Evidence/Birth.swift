@@ -117,7 +117,11 @@ extension Birth {
     package var cbor: CBORValue {
         .fields([
             (1, .text(agentVersion)),
-            (2, predecessor.map { .array([.bytes($0.stream.bytes), .unsigned($0.lastSequence), .text($0.reason)]) } ?? .null),
+            (
+                2,
+                predecessor.map { .array([.bytes($0.stream.bytes), .unsigned($0.lastSequence), .text($0.reason)]) }
+                    ?? .null
+            ),
             (3, .array(meters.map(\.cbor))), (4, .array(reads.map(\.cbor))),
             (5, replay.map { .array([.int($0.start.milliseconds), .int($0.speed)]) }),
         ])
@@ -149,7 +153,8 @@ extension Birth.Predecessor {
         guard let stream = StreamID(try parts[0].bytes(count: 8, "birth.2[0]")) else {
             throw ShapeError("birth.2[0]", expected: "8 bytes")
         }
-        self.init(stream: stream, lastSequence: try parts[1].uint("birth.2[1]"), reason: try parts[2].text("birth.2[2]"))
+        self.init(
+            stream: stream, lastSequence: try parts[1].uint("birth.2[1]"), reason: try parts[2].text("birth.2[2]"))
     }
 }
 
@@ -157,16 +162,26 @@ extension Birth.Meter {
     fileprivate var cbor: CBORValue {
         .fields([
             (1, .unsigned(index)), (2, .text(id.text)), (3, .text(profileName)), (4, .bytes(profileDigest.bytes)),
-            (5, .array([.text(model), .text(serial), .text(firmware)])), (6, .array([.unsigned(unit), .text(endpoint)])),
-            (7, chain.isEmpty ? nil : .array(chain.map { .array([.unsigned($0.id), .unsigned($0.address), .unsigned($0.length)]) })),
+            (5, .array([.text(model), .text(serial), .text(firmware)])),
+            (6, .array([.unsigned(unit), .text(endpoint)])),
+            (
+                7,
+                chain.isEmpty
+                    ? nil
+                    : .array(chain.map { .array([.unsigned($0.id), .unsigned($0.address), .unsigned($0.length)]) })
+            ),
             (8, identityReads.isEmpty ? nil : .array(identityReads.map { .unsigned($0) })),
         ])
     }
 
     fileprivate init(_ value: CBORValue) throws(ShapeError) {
         let fields = try value.fields(1...8, extensible: true, "meter")
-        guard let id = Identifier(try fields.text(2)) else { throw ShapeError("meter.2", expected: "1 … 40 characters a-z 0-9 -") }
-        guard let digest = Digest(try fields.bytes(count: 32, 4)) else { throw ShapeError("meter.4", expected: "32 bytes") }
+        guard let id = Identifier(try fields.text(2)) else {
+            throw ShapeError("meter.2", expected: "1 … 40 characters a-z 0-9 -")
+        }
+        guard let digest = Digest(try fields.bytes(count: 32, 4)) else {
+            throw ShapeError("meter.4", expected: "32 bytes")
+        }
         let identity = try fields.array(count: 3, 5)
         let line = try fields.array(count: 2, 6)
         var chain: [Model] = []
@@ -195,7 +210,8 @@ extension Birth.Read {
     fileprivate init(_ value: CBORValue) throws(ShapeError) {
         let parts = try value.array(count: 6, "read")
         self.init(
-            index: try parts[0].uint("read[0]"), meter: try parts[1].uint("read[1]"), function: try parts[2].uint("read[2]"),
+            index: try parts[0].uint("read[0]"), meter: try parts[1].uint("read[1]"),
+            function: try parts[2].uint("read[2]"),
             address: try parts[3].uint("read[3]"), count: try parts[4].uint("read[4]"),
             intervalMilliseconds: try parts[5].uint("read[5]"))
     }

@@ -62,12 +62,16 @@ package struct KeyList: Hashable, Sendable {
     package var encoded: [UInt8] {
         CBORValue.fields([
             (1, .unsigned(1)), (2, .unsigned(number)), (3, .int(issuedAt.milliseconds)),
-            (4, .array(
-                entries.map {
-                    .array([
-                        .bytes($0.spki), .unsigned($0.role.rawValue), .int($0.validFrom.milliseconds), .int($0.validTo.milliseconds),
-                    ])
-                })),
+            (
+                4,
+                .array(
+                    entries.map {
+                        .array([
+                            .bytes($0.spki), .unsigned($0.role.rawValue), .int($0.validFrom.milliseconds),
+                            .int($0.validTo.milliseconds),
+                        ])
+                    })
+            ),
         ]).encoded()
     }
 
@@ -86,7 +90,8 @@ package struct KeyList: Hashable, Sendable {
                         validFrom: UTCInstant(milliseconds: try parts[2].int("key list.4[][2]")),
                         validTo: UTCInstant(milliseconds: try parts[3].int("key list.4[][3]"))))
             }
-            self.init(number: try fields.uint(2), issuedAt: UTCInstant(milliseconds: try fields.int(3)), entries: entries)
+            self.init(
+                number: try fields.uint(2), issuedAt: UTCInstant(milliseconds: try fields.int(3)), entries: entries)
         } catch { throw .notUnderstood(error) }
     }
 }
@@ -115,7 +120,8 @@ package struct GatewayTopics: Hashable, Sendable {
     /// The gateway of a topic `km/1/{p}/{gateway}/{leaf}`; nil unless well formed and p fits the gateway.
     package static func gateway(ofTopic topic: String, leaf: String) -> Identifier? {
         let parts = topic.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 5, parts[0] == "km", parts[1] == "1", parts[4] == leaf, let gateway = Identifier(String(parts[3])),
+        guard parts.count == 5, parts[0] == "km", parts[1] == "1", parts[4] == leaf,
+            let gateway = Identifier(String(parts[3])),
             GatewayTopics(gateway).partition == parts[2]
         else { return nil }
         return gateway

@@ -60,7 +60,10 @@ extension Readings {
             .unsigned(base),
             .array(
                 samples.map {
-                    .array([.unsigned($0.read), .unsigned($0.dt), .unsigned($0.took), .unsigned($0.status), .bytes($0.words)])
+                    .array([
+                        .unsigned($0.read), .unsigned($0.dt), .unsigned($0.took), .unsigned($0.status),
+                        .bytes($0.words),
+                    ])
                 }),
         ])
     }
@@ -72,7 +75,8 @@ extension Readings {
         for item in try parts[1].array("readings[1]") {
             let fields = try item.array(count: 5, "sample")
             let sample = Sample(
-                read: try fields[0].uint("sample[0]"), dt: try fields[1].uint("sample[1]"), took: try fields[2].uint("sample[2]"),
+                read: try fields[0].uint("sample[0]"), dt: try fields[1].uint("sample[1]"),
+                took: try fields[2].uint("sample[2]"),
                 status: try fields[3].uint("sample[3]"), words: try fields[4].bytes("sample[4]"))
             guard sample.status == 0 || sample.words.isEmpty else {
                 throw ShapeError("sample[4]", expected: "no words with a status other than 0")
@@ -180,7 +184,9 @@ extension Skip {
 
     init(_ value: CBORValue) throws(ShapeError) {
         let fields = try value.fields(1...5, extensible: true, "skip")
-        guard let identity = Digest(try fields.bytes(count: 32, 2)) else { throw ShapeError("skip.2", expected: "32 bytes") }
+        guard let identity = Digest(try fields.bytes(count: 32, 2)) else {
+            throw ShapeError("skip.2", expected: "32 bytes")
+        }
         let clocks = try fields.array(count: 2, 4)
         var losses: [Loss] = []
         for item in try fields.array(5) {

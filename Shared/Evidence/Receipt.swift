@@ -89,11 +89,16 @@ extension Receipt {
     /// The deterministic payload to sign.
     package var encoded: [UInt8] {
         CBORValue.fields([
-            (1, .unsigned(Self.version)), (2, .text(gateway.text)), (3, .bytes(stream.bytes)), (4, .unsigned(durableThrough)),
-            (5, .bytes(identity.bytes)), (6, .int(receivedAt.milliseconds)), (7, .text(logOrigin)), (8, .unsigned(leafIndex)),
+            (1, .unsigned(Self.version)), (2, .text(gateway.text)), (3, .bytes(stream.bytes)),
+            (4, .unsigned(durableThrough)),
+            (5, .bytes(identity.bytes)), (6, .int(receivedAt.milliseconds)), (7, .text(logOrigin)),
+            (8, .unsigned(leafIndex)),
             (9, .unsigned(devicesSynced)), (10, .array(versionsAccepted.map { .unsigned($0) })),
             (11, resendFrom.map { .unsigned($0) }),
-            (12, refusals.isEmpty ? nil : .array(refusals.map { .array([.unsigned($0.sequence), .unsigned($0.code)]) })),
+            (
+                12,
+                refusals.isEmpty ? nil : .array(refusals.map { .array([.unsigned($0.sequence), .unsigned($0.code)]) })
+            ),
             (13, checkpoint.map { .array([.bytes($0.note), .array($0.consistency.map { .bytes($0.bytes) })]) }),
             (14, ended.map { .array([.unsigned($0.lastSequence), .text($0.reason)]) }),
         ]).encoded()
@@ -108,9 +113,15 @@ extension Receipt {
     private init(_ item: CBORValue) throws(ShapeError) {
         let fields = try item.fields(1...14, extensible: true, "receipt")
         guard try fields.uint(1) == Self.version else { throw ShapeError("receipt.1", expected: "version 1") }
-        guard let gateway = Identifier(try fields.text(2)) else { throw ShapeError("receipt.2", expected: "a gateway id") }
-        guard let stream = StreamID(try fields.bytes(count: 8, 3)) else { throw ShapeError("receipt.3", expected: "8 bytes") }
-        guard let identity = Digest(try fields.bytes(count: 32, 5)) else { throw ShapeError("receipt.5", expected: "32 bytes") }
+        guard let gateway = Identifier(try fields.text(2)) else {
+            throw ShapeError("receipt.2", expected: "a gateway id")
+        }
+        guard let stream = StreamID(try fields.bytes(count: 8, 3)) else {
+            throw ShapeError("receipt.3", expected: "8 bytes")
+        }
+        guard let identity = Digest(try fields.bytes(count: 32, 5)) else {
+            throw ShapeError("receipt.5", expected: "32 bytes")
+        }
         var versions: [UInt64] = []
         for version in try fields.array(10) { versions.append(try version.uint("receipt.10[]")) }
         self.init(
@@ -120,7 +131,8 @@ extension Receipt {
         if let from = fields.optional(11) { resendFrom = try from.uint("receipt.11") }
         for item in try fields.optional(12)?.array("receipt.12") ?? [] {
             let parts = try item.array(count: 2, "receipt.12[]")
-            refusals.append(Refusal(sequence: try parts[0].uint("receipt.12[][0]"), code: try parts[1].uint("receipt.12[][1]")))
+            refusals.append(
+                Refusal(sequence: try parts[0].uint("receipt.12[][0]"), code: try parts[1].uint("receipt.12[][1]")))
         }
         if let item = fields.optional(13) {
             let parts = try item.array(count: 2, "receipt.13")
@@ -169,10 +181,13 @@ package struct GatewayStatus: Hashable, Sendable {
         do { item = try CBORValue(decoding: payload) } catch { throw .notCBOR(error) }
         do throws(ShapeError) {
             let fields = try item.fields(1...6, extensible: true, "status")
-            guard let gateway = Identifier(try fields.text(2)) else { throw ShapeError("status.2", expected: "a gateway id") }
+            guard let gateway = Identifier(try fields.text(2)) else {
+                throw ShapeError("status.2", expected: "a gateway id")
+            }
             self.init(
                 gateway: gateway, isOnline: try fields.value(3).bool("status.3"), session: try fields.uint(4),
-                receipt: try fields.optional(5)?.bytes("status.5"), checkpoint: try fields.optional(6)?.bytes("status.6"))
+                receipt: try fields.optional(5)?.bytes("status.5"),
+                checkpoint: try fields.optional(6)?.bytes("status.6"))
         } catch { throw .notUnderstood(error) }
     }
 }

@@ -161,8 +161,12 @@ package struct RecordPlace: Hashable, Sendable {
         guard let gateway = Identifier(try fields.text(2)) else {
             throw ShapeError("record.2", expected: "1 … 40 characters a-z 0-9 -")
         }
-        guard let stream = StreamID(try fields.bytes(count: 8, 3)) else { throw ShapeError("record.3", expected: "8 bytes") }
-        guard let previous = Digest(try fields.bytes(count: 32, 5)) else { throw ShapeError("record.5", expected: "32 bytes") }
+        guard let stream = StreamID(try fields.bytes(count: 8, 3)) else {
+            throw ShapeError("record.3", expected: "8 bytes")
+        }
+        guard let previous = Digest(try fields.bytes(count: 32, 5)) else {
+            throw ShapeError("record.5", expected: "32 bytes")
+        }
         let sequence = try fields.uint(4)
         guard (1...UInt64(Int64.max)).contains(sequence) else { throw ShapeError("record.4", expected: "1 … 2^63 − 1") }
         self.init(gateway: gateway, stream: stream, sequence: sequence, previous: previous)

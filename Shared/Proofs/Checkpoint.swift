@@ -41,7 +41,8 @@ package struct TlogProof: Hashable, Sendable {
     }
 
     package var encoded: String {
-        "c2sp.org/tlog-proof@v1\nindex \(index)\n" + hashes.map { $0.bytes.base64 + "\n" }.joined() + "\n" + checkpoint.encoded
+        "c2sp.org/tlog-proof@v1\nindex \(index)\n" + hashes.map { $0.bytes.base64 + "\n" }.joined() + "\n"
+            + checkpoint.encoded
     }
 
     /// Nil unless well formed. An `extra` line is accepted and ignored.

@@ -20,7 +20,9 @@ package enum MerkleTree {
     package static func leafHash(_ entry: [UInt8]) -> Digest { Digest(of: [0x00], entry) }
 
     /// SHA-256(0x01 ‖ left ‖ right).
-    package static func nodeHash(_ left: Digest, _ right: Digest) -> Digest { Digest(of: [0x01], left.bytes, right.bytes) }
+    package static func nodeHash(_ left: Digest, _ right: Digest) -> Digest {
+        Digest(of: [0x01], left.bytes, right.bytes)
+    }
 
     /// The root over leaf hashes, in order.
     package static func root(ofLeafHashes leaves: [Digest]) -> Digest {

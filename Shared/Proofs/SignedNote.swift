@@ -67,7 +67,8 @@ package struct NoteVerifierKey: Hashable, Sendable, CustomStringConvertible {
 
     /// Nil for an empty name, a name with a space or `+`, or a key that is not 32 bytes.
     package init?(name: String, ed25519: [UInt8]) {
-        guard !name.isEmpty, !name.contains("+"), !name.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }), ed25519.count == 32
+        guard !name.isEmpty, !name.contains("+"), !name.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }),
+            ed25519.count == 32
         else { return nil }
         self.name = name
         self.ed25519 = ed25519

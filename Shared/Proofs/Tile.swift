@@ -56,13 +56,16 @@ package struct Tile: Hashable, Sendable {
             let isLast = position == parts.count - 1
             guard isLast != part.hasPrefix("x") else { return nil }
             let digits = isLast ? Substring(part) : part.dropFirst()
-            guard digits.utf8.count == 3, digits.utf8.allSatisfy({ (48...57).contains($0) }), let group = UInt64(digits),
+            guard digits.utf8.count == 3, digits.utf8.allSatisfy({ (48...57).contains($0) }),
+                let group = UInt64(digits),
                 index <= UInt64.max / 1000 - 1
             else { return nil }
             index = index * 1000 + group
         }
         let level = kind == "entries" ? nil : Int(kind)
-        guard kind == "entries" || (level.map { (0...7).contains($0) && String($0) == kind } ?? false) else { return nil }
+        guard kind == "entries" || (level.map { (0...7).contains($0) && String($0) == kind } ?? false) else {
+            return nil
+        }
         guard indexPath(index) == parts.joined(separator: "/") else { return nil }
         return (level, index, width)
     }

@@ -1,0 +1,61 @@
+# One command for each thing a person wants. `make` alone explains; what each target needs, it installs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+
+# Debian packages: the C libraries, the broker, and what the tests and the demonstration run with.
+PACKAGES := libmodbus-dev libmosquitto-dev libssl-dev libsqlite3-dev libyaml-dev mosquitto mosquitto-clients \
+	pkg-config python3 python3-venv ca-certificates git openssl
+
+.PHONY: help deps venv build release test check run bench format lint clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+deps: ## install the Debian packages that are missing (asks for sudo unless root)
+	@command -v swift > /dev/null || { \
+	    echo "Swift 6.3 is missing: install it from https://www.swift.org/install/linux/ and run again." >&2; exit 1; }
+	@missing=(); for package in $(PACKAGES); do \
+	    dpkg-query -W -f '$${db:Status-Status}' "$$package" 2> /dev/null | grep -qx installed || missing+=("$$package"); \
+	done; \
+	if [ $${#missing[@]} -eq 0 ]; then echo "deps: every Debian package is there"; exit 0; fi; \
+	become=(); if [ "$$(id -u)" -ne 0 ]; then become=(sudo); fi; \
+	echo "deps: installing $${missing[*]}"; \
+	"$${become[@]}" apt-get -qq update; \
+	DEBIAN_FRONTEND=noninteractive "$${become[@]}" apt-get -qq install -y --no-install-recommends "$${missing[@]}"
+
+venv: $(VENV)/ready
+
+$(VENV)/ready: Tests/Interop/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r Tests/Interop/requirements.txt
+	touch $@
+
+build: deps ## everything, debug
+	swift build
+
+release: deps ## the programs, release
+	swift build -c release
+
+test: deps venv ## every test there is: style, Swift, other people's libraries, whole processes
+	Tests/run
+
+check: test ## the same as test
+
+run: deps venv ## the demonstration: eight days in three minutes; ONCE=1 ends by itself
+	ONCE='$(ONCE)' $(VENV)/bin/python3 demo/run.py
+
+bench: deps ## measured figures, each beside its limit
+	swift build -c release
+	Tests/Benchmarks/run
+
+format: ## rewrite the sources in the house's format
+	swift format --in-place --parallel --recursive Package.swift Agent Collector Shared Tests
+
+lint: ## refuse what `make format` would change, and what swift-format warns of
+	swift format lint --strict --parallel --recursive Package.swift Agent Collector Shared Tests
+
+clean: ## remove what was built; the demonstration's data too
+	rm -rf .build $(VENV) run
