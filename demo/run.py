@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""The main job on measured production: a plant, its gateway, a broker and a collector, eight days at 3600 times speed.
+
+Prints a line for each window as it settles, then traces one K$ back to the register words a meter answered.
+Uses only Python's standard library. Everything it makes stands in run/demo; every process it starts ends with it.
+"""
+import argparse, ctypes, datetime, json, os, secrets, shutil, signal, socket, subprocess, sys, time, urllib.error, urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+START = datetime.datetime(2016, 7, 7, 6, tzinfo=datetime.timezone.utc)
+SPEED, WINDOWS, LEAD = 3600, 7, 20
+DAY = datetime.timedelta(days=1)
+GATEWAY, ENTITY, POINT = "gw-serf-east", "serf-east", "serf-east-pv"
+
+
+class Failed(Exception):
+    pass
+
+
+def stamp(instant):
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class House:
+    def __init__(self, options):
+        self.bin, self.once = Path(options.bin).resolve(), options.once
+        self.dir = Path(options.dir).resolve()
+        self.ports = {"broker": options.broker_port, "plant": options.plant_port, "inverter": options.plant_port + 1, "console": options.port}
+        self.children = []
+        self.zero = None
+        self.failures = []
+
+    # -- processes ----------------------------------------------------------------------------------------------
+
+    def start(self, name, *command):
+        log = open(self.dir / "log" / f"{name}.log", "ab")
+
+        def tie():  # the child dies with us, however we die
+            ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+        child = subprocess.Popen([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, preexec_fn=tie)
+        self.children.append((name, child))
+        return child
+
+    def stop(self):
+        for name, child in reversed(self.children):
+            if child.poll() is None:
+                child.terminate()
+                try:
+                    child.wait(8)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+        self.children = []
+
+    def watch(self):
+        for name, child in self.children:
+            if child.poll() is not None:
+                raise Failed(f"{name} ended with status {child.returncode}; its last words:\n{self.tail(name)}")
+
+    def tail(self, name, lines=12):
+        return "\n".join((self.dir / "log" / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
+
+    def tool(self, program, *arguments, check=True):
+        done = subprocess.run([str(self.bin / program), *[str(part) for part in arguments]], capture_output=True, text=True)
+        if check and done.returncode != 0:
+            raise Failed(f"{program} {' '.join(str(part) for part in arguments)}\nended with status {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
+
+    # -- the house clock ----------------------------------------------------------------------------------------
+
+    def real(self, instant):
+        return self.zero + (instant - START).total_seconds() / SPEED
+
+    def wait_until(self, instant, what):
+        while time.time() < self.real(instant):
+            self.watch()
+            time.sleep(min(0.1, max(0.01, self.real(instant) - time.time())))
+
+    # -- HTTP ---------------------------------------------------------------------------------------------------
+
+    def get(self, path):
+        request = urllib.request.Request(self.url + path, headers={"Authorization": "Bearer " + self.tokens["operator"]})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.ports['console']}"
+
+    # -- the run ------------------------------------------------------------------------------------------------
+
+    def check_ports(self):
+        for what, port in self.ports.items():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    option = {"broker": "BROKER_PORT", "plant": "PLANT_PORT", "inverter": "PLANT_PORT", "console": "PORT"}[what]
+                    raise Failed(f"port {port} ({what}) is taken: stop what listens there (ss -ltnp 'sport = :{port}') or choose another, e.g. make run {option}={port + 100}")
+
+    def prepare(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+        for folder in ("keys", "log", "collector", "witness", "agent", "broker"):
+            (self.dir / folder).mkdir(parents=True)
+        os.chmod(self.dir / "keys", 0o700)
+        self.tokens = {role: secrets.token_hex(24) for role in ("operator", "auditor", "verifier", "owner")}
+        for role, token in self.tokens.items():
+            path = self.dir / "keys" / f"{role}.token"
+            path.write_text(token + "\n")
+            path.chmod(0o600)
+        for name, algorithm in KEYS.items():
+            self.tool("kilomint-collector", "key", "create", "--algorithm", algorithm, "--out", self.dir / "keys" / f"{name}.pem")
+        self.passwords = {name: secrets.token_hex(16) for name in (GATEWAY, "collector")}
+        for name, password in self.passwords.items():
+            path = self.dir / "keys" / f"{name}.password"
+            path.write_text(password + "\n")
+            path.chmod(0o600)
+        self.write_broker()
+
+    def write_broker(self):
+        folder = self.dir / "broker"
+        (folder / "passwords").touch(mode=0o600)
+        for name, password in self.passwords.items():
+            subprocess.run(["mosquitto_passwd", "-b", str(folder / "passwords"), name, password], check=True, capture_output=True)
+        (folder / "acl").write_text(BROKER_ACL.format(gateway=GATEWAY))
+        os.chmod(folder / "acl", 0o600)
+        (folder / "mosquitto.conf").write_text(BROKER_CONF.format(port=self.ports["broker"], folder=folder))
+
+    def write_configurations(self):
+        values = dict(
+            dir=self.dir, root=ROOT, start=stamp(START), speed=SPEED, zero=datetime.datetime.fromtimestamp(self.zero, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            gateway=GATEWAY, entity=ENTITY, point=POINT, **{name + "_port": port for name, port in self.ports.items()})
+        for name in ("house", "collector", "agent"):
+            template = (ROOT / "demo" / f"{name}.yaml.in").read_text()
+            (self.dir / f"{name}.yaml").write_text(template.format(**values))
+
+    def launch(self):
+        csv = ROOT / "Tests/Plant/Data/serf-east-2016.csv"
+        self.csv = csv
+        self.start("broker", "mosquitto", "-c", self.dir / "broker" / "mosquitto.conf")
+        self.start("plant", self.bin / "kilomint-plant", "run", "--csv", csv, "--port", self.ports["plant"], "--inverter-port", self.ports["inverter"],
+                   "--start", stamp(START), "--speed", SPEED, "--zero", int(self.zero * 1000))
+        self.start("collector", self.bin / "kilomint-collector", "serve", "--config", self.dir / "collector.yaml")
+        self.start("agent", self.bin / "kilomint-agent", "run", "--config", self.dir / "agent.yaml")
+        self.wait_ready()
+
+    def wait_ready(self):
+        waiting = "the processes"
+        while time.time() < self.zero:
+            self.watch()
+            try:
+                self.get("/healthz")
+                waiting = "the first reading of each meter"
+                gateways = self.get("/v1/gateways")["items"]
+                if any(g["gateway"] == GATEWAY and g["readings"] >= 2 for g in gateways):
+                    return
+            except (urllib.error.URLError, ConnectionError, KeyError, TimeoutError):
+                pass
+            time.sleep(0.2)
+        raise Failed(f"not ready when the clock began to run: still waiting for {waiting}\nagent:\n{self.tail('agent')}\ncollector:\n{self.tail('collector')}")
+
+    def satellite(self, day):
+        begin = START + day * DAY
+        self.tool("kilomint-collector", "source", "import", "--url", self.url, "--token-file", self.dir / "keys/operator.token",
+                  "--key", self.dir / "keys/satellite.pem", "--metering-point", POINT, "--day", stamp(begin), "--csv", self.csv,
+                  "--nameplate", 6000, "--performance-ratio", 800000, "--issued-at", stamp(begin + DAY))
+
+    def audit_first_day(self):
+        energy = self.tool("kilomint-plant", "energy", "--csv", self.csv, "--from", stamp(START), "--to", stamp(START + DAY), "--resolution", 10).stdout.split()[0]
+        self.tool("kilomint-audit", "state", "--url", self.url, "--token-file", self.dir / "keys/auditor.token", "--key", self.dir / "keys/auditor.pem",
+                  "--source", "A", "--metering-point", POINT, "--from", stamp(START), "--to", stamp(START + DAY), "--energy", energy, "--resolution", 10,
+                  "--issued-at", stamp(START + DAY), "--method", "own reference meter, read at both instants")
+
+    def prove(self, window):
+        for kind, verifier in (("ACK", "finance"), ("CT", "compliance")):
+            self.tool("kilomint-audit", "prove", "--url", self.url, "--token-file", self.dir / "keys/auditor.token", "--key", self.dir / f"keys/{verifier}.pem",
+                      "--verifier", verifier, "--kind", kind, "--window", window)
+
+    def line(self, window):
+        entity = window["entities"][0]
+        day = entity["days"][0]
+        sources = {source["source"]: source["wh"] for source in day["sources"]}
+        issued = sum(int(row["amount"]) for row in window["issued"])
+        shown = [f"{window['window_id']}", f"meter {day['m_wh'] / 1000:7.3f}", f"check {sources.get('C', 0) / 1000:7.3f}", f"satellite {sources.get('S', 0) / 1000:7.3f}",
+                 f"auditor {sources['A'] / 1000:.3f}" if "A" in sources else "auditor       ", f"confidence {entity['confidence_ppm'] / 10000:6.2f} %",
+                 f"issued {issued / 1e6:10.6f} K$", f"supply {int(window['supply_after']) / 1e6:11.6f} K$"]
+        print("  ".join(shown), flush=True)
+
+    def settle_windows(self):
+        proved, printed, satellites, audited = set(), 0, 0, False
+        deadline = self.real(START + (WINDOWS + 1) * DAY) + 30
+        while printed < WINDOWS:
+            self.watch()
+            now = time.time()
+            if now > deadline:
+                raise Failed(f"only {printed} of {WINDOWS} windows settled in time; pending: {json.dumps(self.get('/v1/issuance/pending'))}\n{self.tail('collector')}")
+            if satellites < WINDOWS and now >= self.real(START + (satellites + 1) * DAY):
+                self.satellite(satellites)
+                satellites += 1
+                continue
+            if not audited and satellites >= 1:
+                self.audit_first_day()
+                audited = True
+                continue
+            windows = sorted(self.get("/v1/windows?limit=500")["items"], key=lambda window: window["start"])
+            for window in windows:
+                if window["state"] == "replayed" and window["window_id"] not in proved:
+                    self.prove(window["window_id"])
+                    proved.add(window["window_id"])
+            settled = [window for window in windows if window["state"] == "settled"]
+            for window in settled[printed:WINDOWS]:
+                self.line(window)
+                printed += 1
+                self.transaction = window["issued"][0]["transaction_id"]
+            time.sleep(0.2)
+
+    def closing_checks(self):
+        print()
+        trace = self.tool("kilomint-audit", "trace", self.transaction, "--url", self.url, "--token-file", self.dir / "keys/auditor.token", check=False)
+        print(trace.stdout, end="", flush=True)
+        if trace.returncode != 0:
+            self.failures.append(f"trace ended with status {trace.returncode}: {trace.stderr}")
+        verify = self.tool("kilomint-audit", "verify", "--url", self.url, "--token-file", self.dir / "keys/auditor.token", check=False)
+        print()
+        print(verify.stdout, end="", flush=True)
+        if verify.returncode != 0:
+            self.failures.append(f"verify ended with status {verify.returncode}: {verify.stderr}")
+
+    def run(self):
+        self.check_ports()
+        print(f"Keys, house and configurations: {self.dir}")
+        self.prepare()
+        self.zero = float(int(time.time()) + LEAD)
+        self.write_configurations()
+        self.tool("kilomint-collector", "genesis", "--config", self.dir / "collector.yaml", "--house", self.dir / "house.yaml", "--key-list", self.dir / "key-list.cbor")
+        self.launch()
+        print(f"Console: {self.url}/   (the clock stands at {stamp(START)} and runs at {SPEED}x in {max(0, self.zero - time.time()):.0f} s; a window is a day, 24 s)")
+        print("Energy in kWh by source, each window after its day of grace:\n", flush=True)
+        self.settle_windows()
+        self.closing_checks()
+        if self.failures:
+            raise Failed("\n".join(self.failures))
+        print(f"\nEvery check held. Do it yourself: {self.bin.name}/kilomint-audit verify --url {self.url} --token-file {self.dir}/keys/auditor.token")
+        if not self.once:
+            print(f"The console stays open at {self.url}/ until you press Ctrl-C.", flush=True)
+            while True:
+                self.watch()
+                time.sleep(1)
+
+
+KEYS = {"root": "es256", "person-a": "es256", "person-b": "es256", "gateway": "es256", "owner": "es256", "finance": "es256", "compliance": "es256",
+        "auditor": "es256", "satellite": "eddsa", "receipt": "es256", "log": "eddsa", "seal": "es256"}
+
+BROKER_CONF = """# Loopback only; a password for each user and what it may write.
+listener {port} 127.0.0.1
+allow_anonymous false
+password_file {folder}/passwords
+acl_file {folder}/acl
+persistence true
+persistence_location {folder}/
+max_packet_size 262144
+max_inflight_messages 100
+max_queued_messages 10000
+log_type error
+log_type warning
+log_type notice
+"""
+
+BROKER_ACL = """user collector
+topic read km/1/+/+/evidence
+topic read km/1/+/+/status
+topic write km/1/+/+/receipt
+topic write km/1/+/+/command
+
+user {gateway}
+pattern write km/1/+/%u/evidence
+pattern write km/1/+/%u/status
+pattern write km/1/+/%u/live
+pattern write km/1/+/%u/birth
+pattern read km/1/+/%u/receipt
+pattern read km/1/+/%u/command
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", default=str(ROOT / ".build/release"), help="folder with the built programs")
+    parser.add_argument("--dir", default=str(ROOT / "run/demo"), help="working folder, made anew")
+    parser.add_argument("--once", action="store_true", help="end after the seventh window; exit 0 only if every check held")
+    parser.add_argument("--port", type=int, default=8080, help="console and API")
+    parser.add_argument("--broker-port", type=int, default=18830)
+    parser.add_argument("--plant-port", type=int, default=15020, help="revenue meter; the inverter listens on the next")
+    house = House(parser.parse_args())
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
+    try:
+        house.run()
+    except KeyboardInterrupt:
+        print("\nStopping.")
+    except (Failed, OSError, subprocess.SubprocessError) as problem:
+        print(f"\nThe run failed: {problem}", file=sys.stderr)
+        sys.exit(1)
+    finally:
+        house.stop()
+
+
+if __name__ == "__main__":
+    main()
