@@ -18,8 +18,8 @@ func command(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+func tests(_ name: String, _ path: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: strict)
 }
 
 func library(_ name: String, _ path: String, pkgConfig: String, apt: String) -> Target {
@@ -99,7 +99,7 @@ let package = Package(
         tests("CollectorJournalTests", "Tests/CollectorJournal", ["CollectorJournal", "Kit"]),
         tests("CollectorIOTests", "Tests/CollectorIO", ["CollectorIO", "Kit"]),
         tests("PlantTests", "Tests/Plant/Tests", ["PlantModel", "Kit"]),
-        tests("TidyTests", "Tests/Tidy", []),
+        tests("TidyTests", "Tests/Tidy", [], exclude: ["ratchet.txt"]),
         tests("SystemTests", "Tests/System", ["Kit"]),
     ],
     swiftLanguageModes: [.v6]
