@@ -91,7 +91,7 @@ let package = Package(
         tests("EvidenceTests", "Tests/Evidence", ["Evidence", "Kit"]),
         tests("MeteringTests", "Tests/Metering", ["Metering", "Kit"]),
         tests("SettingsTests", "Tests/Settings", ["Settings", "Kit"]),
-        tests("KeysTests", "Tests/Keys", ["Keys", "Kit"]),
+        tests("KeysTests", "Tests/Keys", ["Keys", "COpenSSL", "Evidence", "Quantities", "Kit"]),
         tests("MQTTTests", "Tests/MQTT", ["MQTT", "Kit"]),
         tests("AgentCoreTests", "Tests/AgentCore", ["AgentCore", "Kit"]),
         tests("AgentIOTests", "Tests/AgentIO", ["AgentIO", "Kit"]),
