@@ -1,0 +1,170 @@
+// Every profile in the folder: parsed strictly, its frames decoded, its plans made, its CBOR form the same again.
+
+import Metering
+import Settings
+import Testing
+
+struct ProfileTests {
+    @Test func theFolderHoldsTheFirstThree() {
+        #expect(ProfileFile.all.map(\.name) == ["abb/b23", "eastron/sdm630", "sunspec/inverter-103"])
+    }
+
+    @Test(arguments: ProfileFile.all)
+    func nameIsThePath(file: ProfileFile) throws {
+        #expect(try file.profile().name == file.name)
+        #expect(try Frames(try SettingsFile.parse(file.frames, file: "frames")).profile == file.name)
+    }
+
+    @Test(arguments: ProfileFile.all)
+    func framesDecode(file: ProfileFile) throws {
+        let profile = try file.profile()
+        let frames = try Frames(try SettingsFile.parse(file.frames, file: "\(file.name).frames.yaml"))
+        var seen: Set<ObisCode> = []
+        for frame in frames.answers {
+            let decoder = ReadDecoder(profile, frame.request, chain: frame.chain)
+            let decoded = decoder.decode(frame.words)
+            #expect(decoded.map(\.obis) == frame.values.map(\.obis), "\(frame.name)")
+            for (actual, expected) in zip(decoded, frame.values) {
+                switch actual.value {
+                case .counter(let count):
+                    #expect(expected.count == Int64(exactly: count.count), "\(frame.name) \(actual.obis)")
+                    #expect(expected.unit == count.unit, "\(frame.name) \(actual.obis)")
+                    seen.insert(actual.obis)
+                case .gauge(let reading):
+                    #expect(expected.count == reading.count, "\(frame.name) \(actual.obis)")
+                    #expect(expected.unit == reading.unit, "\(frame.name) \(actual.obis)")
+                    seen.insert(actual.obis)
+                case .notAvailable(let reason):
+                    #expect(expected.notAvailable == reason, "\(frame.name) \(actual.obis)")
+                    #expect(expected.count == nil, "\(frame.name) \(actual.obis)")
+                }
+            }
+        }
+        #expect(seen.contains(.activeExport) && seen.contains(.activePower), "no frame gives export energy and power")
+    }
+
+    @Test(arguments: ProfileFile.all)
+    func identityFramesDecode(file: ProfileFile) throws {
+        let profile = try file.profile()
+        let frames = try Frames(try SettingsFile.parse(file.frames, file: "frames"))
+        #expect(!frames.identity.isEmpty)
+        for frame in frames.identity {
+            let plan = try profile.identityPlan(chain: frame.chain)
+            let read = try #require(plan.first { $0.request == frame.request }, "\(frame.name) is not planned")
+            let texts = read.identityTexts(frame.words, profile, chain: frame.chain)
+            #expect(texts.map(\.role) == frame.texts.map(\.role), "\(frame.name)")
+            for (actual, expected) in zip(texts, frame.texts) {
+                #expect(actual.text == expected.text, "\(frame.name)")
+                let accepted = profile.identity.field(expected.role)?.accepts(expected.text)
+                #expect(accepted == expected.isAccepted, "\(frame.name)")
+            }
+            #expect(
+                read.identityTexts(frame.words.dropLast(), profile, chain: frame.chain).allSatisfy { $0.text == nil })
+        }
+    }
+
+    @Test(arguments: ProfileFile.all)
+    func plansComeOut(file: ProfileFile) throws {
+        let profile = try file.profile()
+        let frames = try Frames(try SettingsFile.parse(file.frames, file: "frames"))
+        #expect(!frames.plans.isEmpty)
+        for plan in frames.plans {
+            let reads =
+                plan.isIdentity
+                ? try profile.identityPlan(chain: plan.chain) : try profile.plan(plan.wanted, chain: plan.chain)
+            #expect(reads.map(\.request) == plan.requests)
+            #expect(reads.flatMap(\.quantities).sorted() == plan.wanted.sorted())
+            for read in reads where !plan.isIdentity {
+                let decodable = ReadDecoder(profile, read.request, chain: plan.chain).quantities
+                #expect(Set(decodable).isSuperset(of: read.quantities))
+            }
+        }
+    }
+
+    @Test(arguments: ProfileFile.all)
+    func cborComesBack(file: ProfileFile) throws {
+        let profile = try file.profile()
+        let bytes = profile.encoded()
+        let again = try Profile(decoding: bytes)
+        #expect(again == profile)
+        #expect(again.encoded() == bytes)
+        #expect(again.digest == profile.digest)
+        #expect(bytes.count <= Profile.encodedBytesMax)
+    }
+
+    /// Comments, spelling of numbers and order of quantities are not content; everything else is.
+    @Test func digestIsOfTheContent() throws {
+        let file = ProfileFile.named("abb/b23")
+        let text = String(decoding: file.yaml, as: UTF8.self)
+        func digest(_ text: String) throws -> String {
+            "\(try Profile(try SettingsFile.parse(Array(text.utf8), file: "b23")).digest)"
+        }
+        let original = try digest(text)
+        #expect(try digest(text.replacing("0x5000", with: "20480").replacing("# Voltage", with: "# U")) == original)
+        #expect(try digest(text.replacing("scale: 10,", with: "scale: 1,")) != original)
+        #expect(try digest(text.replacing("revision: 1\n", with: "revision: 2\n")) != original)
+    }
+
+    @Test(arguments: ProfileFile.all)
+    func everyDamageIsRefused(file: ProfileFile) throws {
+        let mutations = try SettingsMutations.all(of: file.yaml)
+        #expect(mutations.count > 200)
+        for mutation in mutations {
+            #expect(throws: SettingsError.self, "\(mutation.name)") {
+                _ = try Profile(try SettingsFile.parse(mutation.bytes, file: "damaged"))
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("revision: 1", "revision: 0", "`revision: 0` is out of range; allowed: 1 … 1000000"),
+        ("profile: abb/b23", "profile: ABB", "`profile` is not of the form vendor/model"),
+        ("registers-max: 125", "registers-max: 126", "`limits.registers-max: 126` is out of range; allowed: 1 … 125"),
+        ("registers-max: 125", "registers-max: 3", "`identity.model` needs more registers than one request may have"),
+        ("last: 0x8907", "last: 0x8908", "`identity.firmware` lies in a hole"),
+        ("last: 0x8907", "last: 0x8901", "`holes[0]` ends before it begins"),
+        (
+            "address: 0x5004, type: u64", "address: 0xFFFD, type: u64",
+            "`quantities[1-0:2.8.0]` ends above register 65535"
+        ),
+        (
+            "address: 0x5004, type: u64", "address: 0x5004, type: f64",
+            "`quantities[1-0:2.8.0]` is a float and needs `step`, the unit of its counts"
+        ),
+        (
+            "1-0:2.8.0, kind: counter, unit: Wh, direction: export",
+            "1-0:2.8.0, kind: counter, unit: Wh, direction: import",
+            "`quantities[1-0:2.8.0]` contradicts its OBIS code in unit or direction"
+        ),
+        ("1-0:2.8.0,", "1-0:1.8.0,", "`quantities[1]` describes 1-0:1.8.0 a second time"),
+        (
+            "1-0:2.8.0,", "1-0:02.8.0,",
+            "`quantities[1].obis: 1-0:02.8.0` is not an OBIS code; allowed: A-B:C.D.E with numbers 0 … 255"
+        ),
+        (
+            "not-available: [0x7FFF]", "not-available: [0x17FFF]",
+            "`quantities[1-0:13.7.0]` has a not-available value that is too large, twice there or out of order"
+        ),
+        (
+            "scale: 0.001", "scale: 0",
+            "`quantities[19].scale: 0` is not such a number; allowed: a positive number such as 10, 0.01 or 1/3, parts up to 10^12"
+        ),
+        (
+            "1-0:16.7.0, kind: gauge, unit: W, direction: import", "1-0:16.7.0, kind: gauge, unit: W, direction: none",
+            "`quantities[1-0:16.7.0]` is active power and needs a direction"
+        ),
+        (
+            "1-0:14.7.0, kind: gauge, unit: Hz", "1-0:14.7.0, kind: counter, unit: Hz",
+            "`quantities[1-0:14.7.0]` is a counter of no energy unit"
+        ),
+    ])
+    func rulesBetweenFields(part: String, damaged: String, message: String) throws {
+        let text = String(decoding: ProfileFile.named("abb/b23").yaml, as: UTF8.self)
+        #expect(text.contains(part))
+        #expect {
+            try Profile(try SettingsFile.parse(Array(text.replacing(part, with: damaged).utf8), file: "b23"))
+        } throws: {
+            "\($0)".hasSuffix(": " + message)
+        }
+    }
+}
