@@ -40,7 +40,8 @@ struct Arguments {
         var words = Array(words)[...]
         while let word = words.popFirst() {
             let sides = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard word.hasPrefix("--"), let option = subcommand.options.first(where: { "--" + $0.name == sides[0] }) else {
+            guard word.hasPrefix("--"), let option = subcommand.options.first(where: { "--" + $0.name == sides[0] })
+            else {
                 let names = subcommand.options.map { "--" + $0.name }.joined(separator: " ")
                 throw UsageError(message: "unknown option \(word); \(subcommand.name) knows \(names)")
             }

@@ -103,7 +103,8 @@ enum Commands {
         let recorder = try arguments.text("record").map { try Recorder(path: $0) }
         let listeners = try listen(arguments, house)
         var server = try Server(
-            house: house, series: series, clock: clock, faults: faults, seed: seed, listeners: listeners, recorder: recorder)
+            house: house, series: series, clock: clock, faults: faults, seed: seed, listeners: listeners,
+            recorder: recorder)
         let address = arguments.text("address") ?? "127.0.0.1"
         let meters = listeners.filter { !$0.isInverter }.map { "\(address):\($0.port)" }.joined(separator: ",")
         let inverter = listeners.filter(\.isInverter).map { " inverter=\(address):\($0.port)" }.joined()
@@ -120,7 +121,8 @@ enum Commands {
         }
         let port = Int(try arguments.number("port", 0...65_535))
         guard port + house.meterListeners <= 65_536 else {
-            throw UsageError(message: "--port \(port): \(house.meters) meters need \(house.meterListeners) consecutive ports")
+            throw UsageError(
+                message: "--port \(port): \(house.meters) meters need \(house.meterListeners) consecutive ports")
         }
         var listeners: [Listener] = []
         for index in 0..<house.meterListeners {

@@ -20,7 +20,8 @@ struct Listener {
         defer { modbus_free(context) }
         socket = modbus_tcp_listen(context, Self.backlog)
         guard socket >= 0 else {
-            let advice = errno == EADDRINUSE ? "the port is taken; stop who holds it or choose another" : System.reason()
+            let advice =
+                errno == EADDRINUSE ? "the port is taken; stop who holds it or choose another" : System.reason()
             throw Failure(code: .unavailable, message: "cannot listen on \(address) port \(port): \(advice)")
         }
         // A client that is gone before it is accepted must not make us wait for the next.

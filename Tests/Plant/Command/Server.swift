@@ -132,7 +132,8 @@ struct Server {
     }
 
     private func send(
-        _ answer: Answer, to request: Request, _ frame: [UInt8], _ outcome: DeviceFaults.Outcome, _ connection: Connection
+        _ answer: Answer, to request: Request, _ frame: [UInt8], _ outcome: DeviceFaults.Outcome,
+        _ connection: Connection
     ) {
         guard let fault = outcome.fault else { return send(answer, to: request, frame, connection) }
         let pdu = answer.pdu(function: request.function)

@@ -16,18 +16,23 @@ extension Subcommand {
         summary: "serve the plant's meters over Modbus TCP until SIGTERM or SIGINT",
         options: [
             csv,
-            Option(name: "port", value: "N", help: "TCP port of the B23 revenue meter, unit 1; 0 lets the system choose"),
-            Option(name: "inverter-port", value: "N", help: "TCP port of the SunSpec inverter, unit 1; without it no inverter"),
+            Option(
+                name: "port", value: "N", help: "TCP port of the B23 revenue meter, unit 1; 0 lets the system choose"),
+            Option(
+                name: "inverter-port", value: "N",
+                help: "TCP port of the SunSpec inverter, unit 1; without it no inverter"),
             Option(name: "address", value: "IPV4", help: "address to listen on (default 127.0.0.1)"),
             Option(name: "start", value: "T", help: "replay: the house's time until zero, RFC 3339 or ms since 1970"),
             Option(name: "speed", value: "S", help: "replay: 1 … 1000000 times as fast as real time"),
             Option(name: "zero", value: "Z", help: "replay: real UTC at which the house's clock starts to run"),
             Option(name: "real", value: nil, help: "real time instead of a replay"),
             Option(name: "first-row", value: "T", help: "move the file so that its first row starts at T"),
-            Option(name: "meters", value: "N", help: "1 … 1000 B23, units 1 … 200 on each of consecutive ports (default 1)"),
+            Option(
+                name: "meters", value: "N", help: "1 … 1000 B23, units 1 … 200 a port, consecutive (default 1)"),
             Option(name: "fault", value: "SPEC", help: "a fault; see below", repeats: true),
             Option(name: "seed", value: "N", help: "seed of the faults' draws (default 1)"),
-            Option(name: "record", value: "FILE", help: "append one line per request: unit,function,address,count,port"),
+            Option(
+                name: "record", value: "FILE", help: "append one line per request: unit,function,address,count,port"),
             serial, inverterSerial, commonLength,
         ],
         example: """
@@ -59,7 +64,8 @@ extension Subcommand {
             csv,
             Option(name: "from", value: "T", help: "first instant, RFC 3339 or ms since 1970"),
             Option(name: "to", value: "T", help: "second instant"),
-            Option(name: "resolution", value: "WH", help: "the register's unit in Wh, 1 … 1000000 (default 1; B23: 10)"),
+            Option(
+                name: "resolution", value: "WH", help: "the register's unit in Wh, 1 … 1000000 (default 1; B23: 10)"),
         ],
         example: "kilomint-plant energy --csv serf-east-2016.csv --from 2016-07-07T06:00:00Z --to 2016-07-08T06:00:00Z")
 
@@ -79,7 +85,8 @@ extension Subcommand {
 
         Subcommands (each with --help):
 
-        """ + all.map { "  \($0.name)" + String(repeating: " ", count: 12 - $0.name.count) + $0.summary + "\n" }.joined()
+        """
+        + all.map { "  \($0.name)" + String(repeating: " ", count: 12 - $0.name.count) + $0.summary + "\n" }.joined()
 }
 
 extension Arguments {
@@ -92,7 +99,8 @@ extension Arguments {
         let instant = Int64(text).map(UTCInstant.init(milliseconds:)) ?? UTCInstant(text)
         guard let instant, Self.instants.contains(instant.milliseconds) else {
             throw UsageError(
-                message: "--\(name) \(text): must be an instant such as 2016-07-07T06:00:00Z, or milliseconds since 1970")
+                message:
+                    "--\(name) \(text): must be an instant such as 2016-07-07T06:00:00Z, or milliseconds since 1970")
         }
         return instant
     }
@@ -108,7 +116,8 @@ extension Arguments {
         guard replay.allSatisfy(has) else {
             throw UsageError(message: "give --start, --speed and --zero for a replay, or --real")
         }
-        return .replayed(start: try instant("start"), speed: try number("speed", 1...1_000_000), zero: try instant("zero"))
+        return .replayed(
+            start: try instant("start"), speed: try number("speed", 1...1_000_000), zero: try instant("zero"))
     }
 
     func house() throws(UsageError) -> House {

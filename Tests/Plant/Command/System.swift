@@ -74,16 +74,18 @@ enum System {
         guard pipe(&ends) == 0 else { throw Failure(code: .unavailable, message: "pipe: \(reason())") }
         var thread = pthread_t()
         let writeEnd = UnsafeMutableRawPointer(bitPattern: Int(ends[1]))
-        let created = pthread_create(&thread, nil, { argument in
-            var signals = sigset_t()
-            sigemptyset(&signals)
-            sigaddset(&signals, SIGTERM)
-            sigaddset(&signals, SIGINT)
-            var signal: Int32 = 0
-            sigwait(&signals, &signal)
-            System.write([1], to: Int32(Int(bitPattern: argument)))
-            return nil
-        }, writeEnd)
+        let created = pthread_create(
+            &thread, nil,
+            { argument in
+                var signals = sigset_t()
+                sigemptyset(&signals)
+                sigaddset(&signals, SIGTERM)
+                sigaddset(&signals, SIGINT)
+                var signal: Int32 = 0
+                sigwait(&signals, &signal)
+                System.write([1], to: Int32(Int(bitPattern: argument)))
+                return nil
+            }, writeEnd)
         guard created == 0 else { throw Failure(code: .unavailable, message: "the signal thread cannot start") }
         return ends[0]
     }
@@ -91,7 +93,9 @@ enum System {
     /// Raises the soft limit of open files as far as the system permits, up to `wanted`.
     static func allowOpenFiles(_ wanted: rlim_t) {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < wanted else { return }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < wanted else {
+            return
+        }
         limit.rlim_cur = min(wanted, limit.rlim_max)
         // A refusal only means fewer connections; they are bounded anyway.
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)

@@ -102,12 +102,14 @@ extension FaultSpecification {
         case ("ms", .late), ("ms", .drip): milliseconds = try number(1...Self.millisecondsMax)
         case ("seconds", .zero): seconds = try number(1...86_400)
         default:
-            throw FaultSyntaxError(key: key, allowed: "rate, from, to, meter; code (exception), ms (late, drip), seconds (zero)")
+            throw FaultSyntaxError(
+                key: key, allowed: "rate, from, to, meter; code (exception), ms (late, drip), seconds (zero)")
         }
     }
 }
 
-/// One device's faults: the same seed and the same sequence of requests give the same faults, whatever other devices do.
+/// One device's faults: the same seed and the same sequence of requests give the same faults, whatever other devices
+/// do.
 package struct DeviceFaults: Sendable {
     private let specifications: [FaultSpecification]
     private let seed: UInt64

@@ -14,7 +14,8 @@ package struct Power: Hashable, Sendable {
 
     /// Parses a decimal number of watts: an optional `-`, digits, optionally `.` and one to five digits.
     ///
-    /// Nil for anything else: exponents, `+`, spaces, a sixth digit (it would have to be rounded), more than `wattsMax`.
+    /// Nil for anything else: exponents, `+`, spaces, a sixth digit (it would have to be rounded), more than
+    /// `wattsMax`.
     package init?(watts text: some Sequence<UInt8>) {
         var value: Int64 = 0
         var negative = false

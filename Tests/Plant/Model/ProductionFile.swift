@@ -60,9 +60,13 @@ package enum ProductionFile {
             }
             let values = fields(line)
             guard values.count == names.count else { throw refused(.fieldCount) }
-            guard let time = UTCInstant(String(decoding: values[times[0]], as: UTF8.self)) else { throw refused(.badTime) }
+            guard let time = UTCInstant(String(decoding: values[times[0]], as: UTF8.self)) else {
+                throw refused(.badTime)
+            }
             let start = first ?? time
-            guard time - start == Int64(rows.count) * ProductionSeries.rowMilliseconds else { throw refused(.unevenRows) }
+            guard time - start == Int64(rows.count) * ProductionSeries.rowMilliseconds else {
+                throw refused(.unevenRows)
+            }
             guard let power = Power(watts: values[powers[0]]) else { throw refused(.badPower) }
             first = start
             rows.append(power)

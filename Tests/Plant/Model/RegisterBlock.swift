@@ -50,15 +50,20 @@ package protocol RegisterDevice: Sendable {
     /// The runs this device has: first address and number of registers, ascending, apart from each other.
     var layout: [(address: Int, count: Int)] { get }
 
-    /// The run beginning at `layout[index].address`. With `countersZeroed` the energy counters show 0, as after a reboot.
+    /// The run beginning at `layout[index].address`.
+    ///
+    /// - Parameter countersZeroed: the energy counters show 0, as after a reboot.
     func block(_ index: Int, at state: PlantState, countersZeroed: Bool) -> RegisterBlock
 }
 
 extension RegisterDevice {
     /// The words of `count` registers from `address`; nil when one of them does not exist (exception 2).
-    package func words(from address: Int, count: Int, at state: PlantState, countersZeroed: Bool) -> ArraySlice<UInt16>? {
+    package func words(
+        from address: Int, count: Int, at state: PlantState, countersZeroed: Bool
+    ) -> ArraySlice<UInt16>? {
         guard count > 0 else { return nil }
-        for (index, run) in layout.enumerated() where address >= run.address && address + count <= run.address + run.count {
+        for (index, run) in layout.enumerated()
+        where address >= run.address && address + count <= run.address + run.count {
             let block = block(index, at: state, countersZeroed: countersZeroed)
             return block.words[(address - run.address)..<(address - run.address + count)]
         }

@@ -60,7 +60,9 @@ package struct Request: Hashable, Sendable {
     package func answer(of device: some RegisterDevice, at state: PlantState, countersZeroed: Bool) -> Answer {
         switch function {
         case 3, 4:
-            guard let (address, count) = registers, (1...Self.registersMax).contains(count) else { return .exception(3) }
+            guard let (address, count) = registers, (1...Self.registersMax).contains(count) else {
+                return .exception(3)
+            }
             let words = device.words(from: address, count: count, at: state, countersZeroed: countersZeroed)
             return words.map { .registers(Array($0)) } ?? .exception(2)
         case 0x2B:

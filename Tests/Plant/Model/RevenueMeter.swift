@@ -70,7 +70,8 @@ package struct RevenueMeter: RegisterDevice {
         for _ in 0..<3 { block.append(Self.phaseVoltage) }  // 5B00 U L1…L3 to N, 0.1 V
         for _ in 0..<3 { block.append(Self.lineVoltage) }  // 5B06 U L1–L2, L3–L2, L1–L3
         for power in powers.dropFirst() {  // 5B0C I L1…L3, 0.01 A: 0.01 W ÷ 0.1 V = 0.1 A
-            block.append(power == .max ? .max : UInt32(clamping: UInt64(power.magnitude) * 10 / UInt64(Self.phaseVoltage)))
+            block.append(
+                power == .max ? .max : UInt32(clamping: UInt64(power.magnitude) * 10 / UInt64(Self.phaseVoltage)))
         }
         block.append(UInt32(0))  // 5B12 I N
         for power in powers { block.append(power) }  // 5B14 P total, L1…L3, 0.01 W
