@@ -11,6 +11,8 @@ struct Listener {
     let index: Int
 
     private static let backlog: Int32 = 128
+    /// Some 250 of the longest answers.
+    private static let unreadBytesMax: Int32 = 65_536
 
     /// - Parameter port: 0 lets the system choose; `port` then names its choice.
     init(address: String, port: Int, isInverter: Bool, index: Int) throws(Failure) {
@@ -52,6 +54,9 @@ struct Listener {
         _ = fcntl(accepted, F_SETFL, fcntl(accepted, F_GETFL) | O_NONBLOCK)
         _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
         var on: Int32 = 1
+        // What a client leaves unread is bounded; the system's own bound would let it grow to megabytes.
+        var unread = Self.unreadBytesMax
+        setsockopt(accepted, SOL_SOCKET, SO_SNDBUF, &unread, socklen_t(MemoryLayout<Int32>.size))
         // Answers are small and awaited: none may wait for another to share its packet.
         setsockopt(accepted, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
         return .socket(accepted)

@@ -1,4 +1,4 @@
-// The file of requests: one line each, so that a test can prove what was asked. Written once per turn of the loop.
+// The file of requests: one line each, so that a test can prove what was asked.
 
 internal import Glibc
 internal import PlantModel
@@ -6,7 +6,6 @@ internal import PlantModel
 struct Recorder {
     private let descriptor: Int32
     private let path: String
-    private var lines: [UInt8] = []
 
     init(path: String) throws(Failure) {
         descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
@@ -14,16 +13,10 @@ struct Recorder {
         self.path = path
     }
 
-    mutating func add(_ request: Request, port: Int) {
-        lines += "\(request.line),\(port)\n".utf8
-    }
-
-    /// A kill before this line loses at most the requests of one turn, whose answers may have been sent.
-    mutating func flush() throws(Failure) {
-        guard !lines.isEmpty else { return }
-        guard System.write(lines, to: descriptor) else {
+    /// Writes the line before anything is answered: an answered request is in the file, even after a kill.
+    func add(_ request: Request, port: Int) throws(Failure) {
+        guard System.write(Array("\(request.line),\(port)\n".utf8), to: descriptor) else {
             throw Failure(code: .writeFailed, message: "\(path): \(System.reason())")
         }
-        lines.removeAll(keepingCapacity: true)
     }
 }

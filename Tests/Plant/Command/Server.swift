@@ -19,7 +19,7 @@ struct Server {
     private let series: ProductionSeries
     private let clock: HouseClock
     private let listeners: [Listener]
-    private var recorder: Recorder?
+    private let recorder: Recorder?
     private var meterFaults: [DeviceFaults]
     private var inverterFaults: DeviceFaults
     private var connections: [Connection] = []
@@ -68,16 +68,15 @@ struct Server {
                 guard errno == EINTR else { throw Failure(code: .unavailable, message: "poll: \(System.reason())") }
                 continue
             }
-            if polled[0].revents != 0 { return try recorder?.flush() ?? () }
-            serveConnections(polled.dropFirst(1 + listeners.count))
+            if polled[0].revents != 0 { return }
+            try serveConnections(polled.dropFirst(1 + listeners.count))
             for (index, entry) in polled[1..<(1 + listeners.count)].enumerated() where entry.revents != 0 {
                 accept(from: index)
             }
-            try recorder?.flush()
         }
     }
 
-    private mutating func serveConnections(_ polled: ArraySlice<pollfd>) {
+    private mutating func serveConnections(_ polled: ArraySlice<pollfd>) throws(Failure) {
         let now = System.monotonicMs()
         for (connection, entry) in zip(connections, polled) {
             connection.sendDue(now: now)
@@ -86,7 +85,7 @@ struct Server {
             } else if entry.revents != 0 {  // an error or a hang-up alone, perhaps while dripping
                 connection.isClosed = true
             }
-            while let frame = connection.nextFrame() { serve(frame, on: connection) }
+            while let frame = connection.nextFrame() { try serve(frame, on: connection) }
         }
         connections.removeAll { $0.isClosed }
     }
@@ -108,10 +107,10 @@ struct Server {
         }
     }
 
-    private mutating func serve(_ frame: [UInt8], on connection: Connection) {
+    private mutating func serve(_ frame: [UInt8], on connection: Connection) throws(Failure) {
         guard let request = Request(frame[...]) else { return }
         let listener = listeners[connection.listener]
-        recorder?.add(request, port: listener.port)
+        try recorder?.add(request, port: listener.port)
         // Read once: both meters show the same instant's energy for requests at the same millisecond.
         let instant = clock.now(real: System.utc())
         let state = series.state(at: instant)

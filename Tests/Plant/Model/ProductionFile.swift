@@ -33,6 +33,11 @@ package struct ProductionFileError: Error, Hashable, Sendable {
     package let refusal: ProductionFileRefusal
     /// Counted from 1, the header being line 1.
     package let line: Int
+
+    package init(refusal: ProductionFileRefusal, line: Int) {
+        self.refusal = refusal
+        self.line = line
+    }
 }
 
 /// The columns `time_utc` (RFC 3339, start of a 15-minute row) and `ac_power_w` (W, exact) of a CSV text; others are
