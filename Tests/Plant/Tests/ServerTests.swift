@@ -52,14 +52,14 @@ struct ServerTests {
     /// The house's clock runs: what is shown lies between what the instants around the request show.
     @Test func theClockRuns() async throws {
         let now = milliseconds()
-        let clock = ["--start", "2016-07-07T18:00:00Z", "--speed", "3600", "--zero", String(now)]
+        let clock = ["--start", "2016-07-07T18:00:00Z", "--speed", "300", "--zero", String(now)]
         let plant = try await PlantProcess([], clock: clock)
         let series = try measuredSeries()
         let start = try #require(UTCInstant("2016-07-07T18:00:00Z"))
         let meter = try plant.meter()
         let inverter = try plant.inverter()
         func shown(_ real: Int64, unit: Int64) -> UInt64 {
-            let elapsed: Int64 = (real - now) * 3600
+            let elapsed: Int64 = (real - now) * 300
             let house = start + elapsed
             return UInt64(series.state(at: house).delivered / (Int128(unit) * ProductionSeries.perWattHour))
         }
@@ -74,7 +74,7 @@ struct ServerTests {
             seen.insert(energy)
             try await Task.sleep(for: .milliseconds(5))
         }
-        #expect(seen.count > 10, "it advances")
+        #expect(seen.count > 5, "it advances")
     }
 
     private func milliseconds() -> Int64 {
