@@ -85,10 +85,10 @@ let package = Package(
 
         // Tests.
         room("Kit", "Tests/Kit", ["Quantities", "Evidence", "Keys"]),
-        tests("QuantitiesTests", "Tests/Quantities", ["Quantities"]),
+        tests("QuantitiesTests", "Tests/Quantities", ["Quantities", "Kit"]),
         tests("CBORTests", "Tests/CBOR", ["CBOR", "Kit"]),
-        tests("ProofsTests", "Tests/Proofs", ["Proofs", "Kit"]),
-        tests("EvidenceTests", "Tests/Evidence", ["Evidence", "Kit"]),
+        tests("ProofsTests", "Tests/Proofs", ["Proofs", "Evidence", "Keys", "Kit"]),
+        tests("EvidenceTests", "Tests/Evidence", ["Evidence", "Quantities", "CBOR", "Proofs", "Keys", "Kit"]),
         tests("MeteringTests", "Tests/Metering", ["Metering", "Kit"]),
         tests("SettingsTests", "Tests/Settings", ["Settings", "Kit"]),
         tests("KeysTests", "Tests/Keys", ["Keys", "COpenSSL", "Evidence", "Quantities", "Kit"]),

@@ -213,6 +213,6 @@ extension Birth.Read {
             index: try parts[0].uint("read[0]"), meter: try parts[1].uint("read[1]"),
             function: try parts[2].uint("read[2]"),
             address: try parts[3].uint("read[3]"), count: try parts[4].uint("read[4]"),
-            intervalMilliseconds: try parts[5].uint("read[5]"))
+            intervalMilliseconds: try parts[5].milliseconds("read[5]"))
     }
 }

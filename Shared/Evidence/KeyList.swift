@@ -80,6 +80,7 @@ package struct KeyList: Hashable, Sendable {
         do { item = try CBORValue(decoding: payload) } catch { throw .notCBOR(error) }
         do throws(ShapeError) {
             let fields = try item.fields(1...4, extensible: true, "key list")
+            guard try fields.uint(1) == 1 else { throw ShapeError("key list.1", expected: "version 1") }
             var entries: [Entry] = []
             for item in try fields.array(4) {
                 let parts = try item.array(count: 4, "key list.4[]")

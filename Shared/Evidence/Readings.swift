@@ -70,13 +70,13 @@ extension Readings {
 
     init(_ value: CBORValue) throws(ShapeError) {
         let parts = try value.array(count: 2, "readings")
-        base = try parts[0].uint("readings[0]")
+        base = try parts[0].milliseconds("readings[0]")
         var samples: [Sample] = []
         for item in try parts[1].array("readings[1]") {
             let fields = try item.array(count: 5, "sample")
             let sample = Sample(
-                read: try fields[0].uint("sample[0]"), dt: try fields[1].uint("sample[1]"),
-                took: try fields[2].uint("sample[2]"),
+                read: try fields[0].uint("sample[0]"), dt: try fields[1].milliseconds("sample[1]"),
+                took: try fields[2].milliseconds("sample[2]"),
                 status: try fields[3].uint("sample[3]"), words: try fields[4].bytes("sample[4]"))
             guard sample.status == 0 || sample.words.isEmpty else {
                 throw ShapeError("sample[4]", expected: "no words with a status other than 0")
@@ -134,7 +134,7 @@ extension Note {
 
     init(_ value: CBORValue) throws(ShapeError) {
         let parts = try value.array(count: 3, "note")
-        uptimeMilliseconds = try parts[0].uint("note[0]")
+        uptimeMilliseconds = try parts[0].milliseconds("note[0]")
         code = try parts[1].uint("note[1]")
         guard case .map = parts[2] else { throw ShapeError("note[2]", expected: "a map") }
         details = parts[2]

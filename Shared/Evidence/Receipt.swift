@@ -181,6 +181,7 @@ package struct GatewayStatus: Hashable, Sendable {
         do { item = try CBORValue(decoding: payload) } catch { throw .notCBOR(error) }
         do throws(ShapeError) {
             let fields = try item.fields(1...6, extensible: true, "status")
+            guard try fields.uint(1) == 1 else { throw ShapeError("status.1", expected: "version 1") }
             guard let gateway = Identifier(try fields.text(2)) else {
                 throw ShapeError("status.2", expected: "a gateway id")
             }

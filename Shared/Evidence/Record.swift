@@ -19,6 +19,15 @@ package struct StreamID: Hashable, Comparable, Sendable, CustomStringConvertible
     package var description: String { bytes.hex }
 }
 
+extension CBORValue {
+    /// Uptimes and durations: at most 2^53 − 1 ms (285 000 years), so that sums of them cannot overflow.
+    package func milliseconds(_ path: String) throws(ShapeError) -> UInt64 {
+        let value = try uint(path)
+        guard value < 1 << 53 else { throw ShapeError(path, expected: "less than 2^53 ms") }
+        return value
+    }
+}
+
 /// The pair of clocks read together, with what is known of their quality.
 package struct RecordClock: Hashable, Sendable {
     /// 0 unknown, 1 informative, 2 synchronised. Only 2 gives time.
@@ -47,8 +56,9 @@ package struct RecordClock: Hashable, Sendable {
     package init(_ value: CBORValue, _ path: String) throws(ShapeError) {
         let parts = try value.array(count: 5, path)
         self.init(
-            sync: try parts[0].int(in: 0...2, path + "[0]"), errorMilliseconds: try parts[1].uint(path + "[1]"),
-            boot: try parts[2].bytes(count: 16, path + "[2]"), uptimeMilliseconds: try parts[3].uint(path + "[3]"),
+            sync: try parts[0].int(in: 0...2, path + "[0]"), errorMilliseconds: try parts[1].milliseconds(path + "[1]"),
+            boot: try parts[2].bytes(count: 16, path + "[2]"),
+            uptimeMilliseconds: try parts[3].milliseconds(path + "[3]"),
             utc: UTCInstant(milliseconds: try parts[4].int(path + "[4]")))
     }
 }
@@ -116,8 +126,11 @@ package struct Record: Hashable, Sendable {
             guard try fields.uint(1) == Self.version else { throw ShapeError("record.1", expected: "version 1") }
             place = try RecordPlace(fields)
             clock = try RecordClock(try fields.value(6), "record.6")
-            completeThrough = try fields.uint(7)
+            completeThrough = try fields.value(7).milliseconds("record.7")
             body = try RecordBody(kind: try fields.uint(8), try fields.value(9))
+            if case .skip(let skip) = body, !(place.sequence...UInt64(Int64.max)).contains(skip.to) {
+                throw ShapeError("skip.1", expected: "the record's own number or a later one")
+            }
         } catch { throw .notUnderstood(error) }
     }
 }

@@ -53,6 +53,7 @@ package struct TlogProof: Hashable, Sendable {
         lines.removeFirst()
         if lines.first?.hasPrefix("extra ") == true { lines.removeFirst() }
         guard let indexLine = lines.first, indexLine.hasPrefix("index "), let index = UInt64(indexLine.dropFirst(6)),
+            indexLine == "index \(index)",
             let blank = lines.firstIndex(of: ""), blank <= 64
         else { return nil }
         var hashes: [Digest] = []

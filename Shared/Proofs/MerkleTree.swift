@@ -59,7 +59,7 @@ package enum MerkleTree {
         precondition(index < size, "an inclusion proof needs a leaf inside the tree")
         var range: Range<UInt64> = 0..<size
         var path: [Digest] = []
-        while range.count > 1 {
+        while range.upperBound - range.lowerBound > 1 {
             let split = range.lowerBound + largestPowerOfTwo(below: range.upperBound - range.lowerBound)
             if index < split {
                 path.append(try hash(split..<range.upperBound, node))

@@ -47,7 +47,10 @@ package struct Tile: Hashable, Sendable {
         let kind = parts.removeFirst()
         var width = Self.width
         if parts.count >= 2, parts[parts.count - 2].hasSuffix(".p") {
-            guard let partial = Int(parts.removeLast()), (1..<Self.width).contains(partial) else { return nil }
+            let digits = parts.removeLast()
+            guard let partial = Int(digits), String(partial) == digits, (1..<Self.width).contains(partial) else {
+                return nil
+            }
             width = partial
             parts[parts.count - 1].removeLast(2)
         }
@@ -62,6 +65,8 @@ package struct Tile: Hashable, Sendable {
             else { return nil }
             index = index * 1000 + group
         }
+        // A tile beyond covers leaves that 64 bits cannot number.
+        guard index < 1 << 56 else { return nil }
         let level = kind == "entries" ? nil : Int(kind)
         guard kind == "entries" || (level.map { (0...7).contains($0) && String($0) == kind } ?? false) else {
             return nil

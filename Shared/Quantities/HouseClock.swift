@@ -5,14 +5,14 @@ package enum HouseClock: Hashable, Sendable {
     /// UTC as the machine has it.
     case real
     /// start + speed × max(0, real − zero): it stands at `start` until `zero`, then runs `speed` times as fast.
+    /// `speed` is at least 1: a configuration with another one is refused at start.
     case replayed(start: UTCInstant, speed: Int64, zero: UTCInstant)
 
-    /// The house's time when the machine's clock shows `real`. In replay the answer never exceeds year 9999:
-    /// a speed above 1 000 000 is refused where the clock is configured.
+    /// The house's time when the machine's clock shows `real`. Beyond what 64 bits hold it stands still.
     package func now(real: UTCInstant) -> UTCInstant {
         switch self {
         case .real: real
-        case .replayed(let start, let speed, let zero): start + speed * max(0, real - zero)
+        case .replayed(let start, let speed, let zero): start + Self.product(speed, max(0, real - zero))
         }
     }
 
@@ -22,7 +22,7 @@ package enum HouseClock: Hashable, Sendable {
         case .real: return instant
         case .replayed(let start, let speed, let zero):
             let ahead = max(0, instant - start)
-            return zero + (ahead + speed - 1) / speed
+            return zero + (ahead / speed + (ahead % speed == 0 ? 0 : 1))
         }
     }
 
@@ -32,5 +32,11 @@ package enum HouseClock: Hashable, Sendable {
         case .real: milliseconds
         case .replayed(_, let speed, _): max(1, milliseconds / speed)
         }
+    }
+
+    /// Saturating; neither factor is negative.
+    private static func product(_ a: Int64, _ b: Int64) -> Int64 {
+        let (product, overflowed) = a.multipliedReportingOverflow(by: b)
+        return overflowed ? .max : product
     }
 }

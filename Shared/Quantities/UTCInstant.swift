@@ -8,16 +8,23 @@ package struct UTCInstant: Hashable, Comparable, Sendable {
 
     package static func < (a: UTCInstant, b: UTCInstant) -> Bool { a.milliseconds < b.milliseconds }
 
+    /// Saturates at the ends of Int64, 292 million years away: a signed record may claim any time, and an absurd
+    /// one becomes a finding, never the end of the process that reads it.
     package static func + (instant: UTCInstant, milliseconds: Int64) -> UTCInstant {
-        UTCInstant(milliseconds: instant.milliseconds + milliseconds)
+        let (sum, overflowed) = instant.milliseconds.addingReportingOverflow(milliseconds)
+        return UTCInstant(milliseconds: overflowed ? (milliseconds < 0 ? .min : .max) : sum)
     }
 
-    /// Milliseconds from `b` to `a`.
-    package static func - (a: UTCInstant, b: UTCInstant) -> Int64 { a.milliseconds - b.milliseconds }
+    /// Milliseconds from `b` to `a`. Saturates like `+`.
+    package static func - (a: UTCInstant, b: UTCInstant) -> Int64 {
+        let (difference, overflowed) = a.milliseconds.subtractingReportingOverflow(b.milliseconds)
+        return overflowed ? (a < b ? .min : .max) : difference
+    }
 }
 
 extension UTCInstant: CustomStringConvertible {
-    /// RFC 3339 with `Z`; milliseconds only where they are not zero: `2016-07-07T06:00:00Z`, `…00.250Z`.
+    /// RFC 3339 with `Z`; milliseconds only where they are not zero: `2016-07-07T06:00:00Z`, `…00.250Z`. Years outside
+    /// 0000 … 9999, which RFC 3339 has no form for, get a sign or more digits and cannot be parsed again.
     package var description: String {
         let (date, time) = dateAndTime
         let fraction = time % 1000
@@ -94,7 +101,7 @@ extension UTCInstant: CustomStringConvertible {
     }
 
     private static func padded(_ value: Int64, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        let digits = String(value.magnitude)
+        return (value < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 }
