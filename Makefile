@@ -44,8 +44,8 @@ test: deps venv ## every test there is: style, Swift, other people's libraries, 
 
 check: test ## the same as test
 
-run: deps venv ## the demonstration: eight days in three minutes; ONCE=1 ends by itself
-	ONCE='$(ONCE)' $(VENV)/bin/python3 demo/run.py
+run: release ## the demonstration: eight days in three minutes; ONCE=1 ends by itself
+	python3 demo/run.py $(if $(ONCE),--once)
 
 bench: deps ## measured figures, each beside its limit
 	swift build -c release

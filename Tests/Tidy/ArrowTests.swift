@@ -101,6 +101,8 @@ struct ArrowTests {
     @Test(arguments: [
         ("Shared/Evidence/A.swift", "package import CBOR"), ("Shared/Keys/A.swift", "internal import COpenSSL"),
         ("Collector/IO/A.swift", "import Foundation"), ("Shared/CBOR/A.swift", "// import Foundation"),
+        ("Shared/Metering/A.swift", "case export, import\nlet a = [B.import: 1]\nlet b = `import`"),
+        ("Shared/Metering/A.swift", "case .import: Foundation"),
         ("Tests/Keys/A.swift", "import COpenSSL"),
     ])
     func allowedImportIsNot(path: String, text: String) {

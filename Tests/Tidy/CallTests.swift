@@ -35,12 +35,9 @@ let bans: [Ban] =
             except: ["Package.swift"], yieldsToComment: false),
     ]
     + ["Double", "Float", "Float16", "Float32", "Float64", "CGFloat"].map {
-        // The one place where a meter's float register becomes a scaled integer.
-        Ban(words: [$0], instead: "an integer type of Quantities", folders: coreRooms, except: floatRooms)
+        // A meter's float registers too are taken apart as integers: Shared/Metering/FloatCount.swift.
+        Ban(words: [$0], instead: "an integer type of Quantities", folders: coreRooms)
     }
-
-/// Files of core rooms that may name a float, each for a reason that stands in its first lines.
-private let floatRooms: [String] = []
 
 func callFindings(_ source: SwiftSource) -> [Finding] {
     bans.flatMap { ban -> [Finding] in

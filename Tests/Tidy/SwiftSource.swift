@@ -34,13 +34,22 @@ struct SwiftSource {
         }
     }
 
-    /// The module names of all import declarations.
+    /// The module names of all import declarations. `case import` and `` `import` `` are none.
     var imports: [Token] {
         let kinds: Set = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+        let before: Set = [
+            "package", "internal", "public", "private", "fileprivate", "testable", "preconcurrency", ")",
+        ]
         return tokens.indices.compactMap { index in
             guard tokens[index].text == "import", index + 1 < tokens.count else { return nil }
+            if index > 0, tokens[index - 1].line == tokens[index].line, !before.contains(tokens[index - 1].text) {
+                return nil
+            }
             let next = kinds.contains(tokens[index + 1].text) ? index + 2 : index + 1
-            return next < tokens.count ? tokens[next] : nil
+            guard next < tokens.count, tokens[next].line == tokens[index].line,
+                tokens[next].text.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "_" })
+            else { return nil }
+            return tokens[next]
         }
     }
 
