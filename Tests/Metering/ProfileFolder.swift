@@ -79,12 +79,14 @@ struct Frames {
     }
 
     let profile: String
+    let digest: String
     var answers: [Answer] = []
     var identity: [Answer] = []
     var plans: [Plan] = []
 
     init(_ map: SettingsMap) throws(SettingsError) {
         profile = try map.value("profile").text()
+        digest = try map.value("digest").text()
         for item in try map.value("frames").list(count: 1...1000) { answers.append(try Self.answer(try item.map())) }
         for item in try map.value("identity").list() { identity.append(try Self.answer(try item.map())) }
         for item in try map.value("plans").list() {

@@ -92,6 +92,14 @@ struct ProfileTests {
         #expect(bytes.count <= Profile.encodedBytesMax)
     }
 
+    /// The digests stand in the frames files: written by another program from docs/formats/profile.md alone, so they
+    /// hold the CBOR form still as well as the content.
+    @Test(arguments: ProfileFile.all)
+    func digestIsTheOneWrittenDown(file: ProfileFile) throws {
+        let frames = try Frames(try SettingsFile.parse(file.frames, file: "frames"))
+        #expect("\(try file.profile().digest)" == frames.digest)
+    }
+
     /// Comments, spelling of numbers and order of quantities are not content; everything else is.
     @Test func digestIsOfTheContent() throws {
         let file = ProfileFile.named("abb/b23")
