@@ -53,6 +53,9 @@ package struct KnownHead: Hashable, Sendable {
         self.root = root
         self.holder = holder
     }
+
+    /// What binds more: a later epoch, then a checkpoint before a receipt, then more entries.
+    var rank: (UInt64, Int, UInt64) { (origin.epoch, root == nil ? 0 : 1, size) }
 }
 
 /// How this log compares with what is known of it outside its own file.
@@ -63,6 +66,14 @@ package enum LogStanding: Hashable, Sendable, CustomStringConvertible {
     case behind(KnownHead)
     /// The same place holds something else: a second history was begun.
     case contradicted(KnownHead)
+
+    /// The head that makes it so; nil when current.
+    package var head: KnownHead? {
+        switch self {
+        case .current: nil
+        case .behind(let head), .contradicted(let head): head
+        }
+    }
 
     package var description: String {
         switch self {
@@ -103,7 +114,7 @@ package struct LogEpoch: Hashable, Sendable {
 /// The key that signs checkpoints (Ed25519).
 package struct LogKey: Sendable {
     package let publicKey: PublicKey
-    let sign: @Sendable ([UInt8]) throws -> [UInt8]
+    package let sign: @Sendable ([UInt8]) throws -> [UInt8]
 
     /// - Parameter sign: 64 raw bytes over what it is given, by the private half of `publicKey`, which is Ed25519.
     package init(publicKey: PublicKey, sign: @escaping @Sendable ([UInt8]) throws -> [UInt8]) {
@@ -184,6 +195,10 @@ package protocol TransparencyLog: Sendable {
     ///
     /// - Throws: `.damaged` with the first place where they differ.
     func audit() throws(LogError) -> LogAudit
+
+    /// Waits for running calls and lets another process open the log. Every later call throws `.storage`. A log that
+    /// is not closed when its process ends loses nothing.
+    func close() throws(LogError)
 }
 
 /// What an audit went through.
