@@ -1,0 +1,63 @@
+// Which keys may sign for a gateway. Whether a signature stands is checked by the shell; who may register keys by the registry.
+
+internal import Evidence
+package import Quantities
+
+/// Keys of a registered gateway, as the registry has them at the time of receipt.
+package struct GatewayKeys: Hashable, Sendable {
+    package struct Key: Hashable, Sendable {
+        package let spki: [UInt8]
+        /// Registered and in force now: it may sign the first record of a stream. One that is not any more still signs
+        /// the streams it opened.
+        package let mayOpen: Bool
+        /// It signs nothing any more, whatever stream it opened.
+        package let isRevoked: Bool
+
+        package init(spki: [UInt8], mayOpen: Bool = true, isRevoked: Bool = false) {
+            self.spki = spki
+            self.mayOpen = mayOpen
+            self.isRevoked = isRevoked
+        }
+    }
+
+    /// Every key ever registered for the gateway.
+    package let keys: [Key]
+
+    package init(_ keys: [Key]) { self.keys = keys }
+
+    func isRevoked(_ spki: [UInt8]) -> Bool { keys.contains { $0.spki == spki && $0.isRevoked } }
+
+    /// The key that must have signed: the one in force at the number; for a stream not seen yet one that may open it.
+    func key(of message: SignedMessage, at place: RecordPlace, in gateway: GatewayState?) -> [UInt8]? {
+        func isNamed(_ spki: [UInt8]) -> Bool { KeyID.kid(ofSPKI: spki) == message.kid }
+        let vouched = gateway?.vouchedKeys ?? []
+        guard let stream = gateway?.stream(place.stream) else {
+            // A revoked key is found too, to be refused by its own code.
+            return keys.first { ($0.mayOpen || $0.isRevoked) && isNamed($0.spki) }?.spki
+                ?? vouched.last.flatMap { isNamed($0) ? $0 : nil }
+        }
+        let period = stream.key(at: place.sequence)
+        guard period.kid == message.kid else { return nil }
+        return period.spki ?? keys.first { isNamed($0.spki) }?.spki ?? vouched.last(where: isNamed)
+    }
+}
+
+extension Registry {
+    /// Nil when the gateway is not registered at `instant`.
+    ///
+    /// A registration of a key whose validity ends at or before it takes effect revokes the key.
+    package func gatewayKeys(_ id: Identifier, at instant: UTCInstant) -> GatewayKeys? {
+        guard gateway(id, at: instant) != nil else { return nil }
+        let inForce = key(of: id, role: .gateway, at: instant)?.spki
+        var keys: [GatewayKeys.Key] = []
+        let subject = RegistrationSubject(kind: 2, role: KeyRole.gateway.rawValue, id: id)
+        for document in versions[subject] ?? [] where document.registration.effectiveFrom <= instant {
+            guard case .key(let key) = document.registration.body else { continue }
+            keys.removeAll { $0.spki == key.spki }
+            let isRevoked = key.validTo <= document.registration.effectiveFrom
+            keys.append(
+                GatewayKeys.Key(spki: key.spki, mayOpen: key.spki == inForce && !isRevoked, isRevoked: isRevoked))
+        }
+        return GatewayKeys(keys)
+    }
+}
