@@ -65,8 +65,9 @@ struct SignedMessageTests {
             (envelope(header: .null, unprotected: map([4: kid])), .unprotectedHeaderNotEmpty),
         ] + (wrongForm + wrongHeader).map { ($0, .notCOSESign1) } + wrongAlgorithm.map { ($0, .unknownAlgorithm) }
 
-    @Test(arguments: refusals)
-    func refuses(bytes: [UInt8], error: EnvelopeError) {
+    @Test(arguments: refusals.indices)
+    func refuses(index: Int) {
+        let (bytes, error) = Self.refusals[index]
         #expect(throws: error) { try SignedMessage(parsing: bytes, as: .record) }
     }
 
