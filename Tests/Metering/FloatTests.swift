@@ -18,7 +18,7 @@ struct FloatTests {
         let profile = try OneQuantity.profile("type: f32, scale: 1000, step: 1")
         let decoder = ReadDecoder(profile, ReadRequest(function: 3, address: 0, count: 2))
         var random = SeededNumbers(seed: seed)
-        for _ in 0..<20000 {
+        for _ in 0..<5000 {
             // Exponents −20 … 70: from far below a half to beyond 64 bits.
             let exponent = UInt32(107 + random.next() % 91) << 23
             let pattern = UInt32(truncatingIfNeeded: random.next()) & 0x807F_FFFF | exponent
@@ -40,7 +40,7 @@ struct FloatTests {
         let decoder = ReadDecoder(
             try OneQuantity.profile("type: f64, scale: 1, step: 1"), ReadRequest(function: 3, address: 0, count: 4))
         var random = SeededNumbers(seed: 3)
-        for _ in 0..<20000 {
+        for _ in 0..<5000 {
             let exponent = UInt64(1000 + random.next() % 100) << 52
             let pattern = random.next() & 0x800F_FFFF_FFFF_FFFF | exponent
             let exact = Double(bitPattern: pattern).rounded(.toNearestOrEven)

@@ -40,27 +40,26 @@ struct ProfileFuzzTests {
         #expect(throws: (any Error).self) { try Profile(decoding: bytes + [0]) }
     }
 
+    /// One bit in every byte; which one, the seed says.
     @Test(arguments: ProfileFile.all)
-    func everyFlippedBit(file: ProfileFile) throws {
+    func aFlippedBitInEveryByte(file: ProfileFile) throws {
         let bytes = try file.profile().encoded()
         var random = SeededNumbers(seed: 11)
         var accepted = 0
         for index in bytes.indices {
-            for bit in 0..<8 {
-                var damaged = bytes
-                damaged[index] ^= 1 << UInt8(bit)
-                if isSound(damaged, &random) { accepted += 1 }
-            }
+            var damaged = bytes
+            damaged[index] ^= 1 << UInt8(random.next() % 8)
+            if isSound(damaged, &random) { accepted += 1 }
         }
         // Some bits only change an address or a letter; most break the form.
-        #expect(accepted > 0 && accepted < bytes.count * 4)
+        #expect(accepted > 0 && accepted < bytes.count / 2)
     }
 
     @Test(arguments: [UInt64(1), 2])
     func randomDamage(seed: UInt64) throws {
         var random = SeededNumbers(seed: seed)
         let originals = try ProfileFile.all.map { try $0.profile().encoded() }
-        for _ in 0..<4000 {
+        for _ in 0..<2000 {
             var bytes = originals[Int(random.next() % UInt64(originals.count))]
             if random.next() % 8 == 0 { bytes = random.bytes(Int(random.next() % 200)) }
             for _ in 0...Int(random.next() % 4) where !bytes.isEmpty {
