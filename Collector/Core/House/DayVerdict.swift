@@ -17,26 +17,26 @@ package enum DayOutcome: String, Hashable, Sendable {
     case disputed
 }
 
-/// What a rule found, by its name in attestations. Names are signed: never rename.
+/// What a rule found, by its name in attestations, in the order in which findings stand. Names are signed: never rename.
 package enum FindingKind: String, Hashable, Sendable, CaseIterable {
     case gap = "GAP"
     case zeroGlitch = "ZERO_GLITCH"
     case registerDecreased = "REGISTER_DECREASED"
     case rollover = "ROLLOVER"
     case capacity = "CAPACITY"
+    /// A count in another unit than its counter's: another profile reads the register.
+    case unitChanged = "UNIT_CHANGED"
     case energyPower = "ENERGY_POWER"
     case checkMeter = "CHECK_METER"
     case satelliteLow = "SATELLITE_LOW"
     case identity = "IDENTITY"
     case notBillingGrade = "NOT_BILLING_GRADE"
-    /// A day's energy beyond ``HouseBounds/wattHoursMax``.
-    case outOfRange = "OUT_OF_RANGE"
 }
 
 package struct Finding: Hashable, Sendable {
     package let kind: FindingKind
     package let count: UInt64
-    /// Names the meter and what was seen.
+    /// The meter's id; of `SATELLITE_LOW` the statement's identity in hex.
     package let text: String
 
     package init(_ kind: FindingKind, count: UInt64, text: String) {

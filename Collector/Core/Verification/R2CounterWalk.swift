@@ -1,0 +1,154 @@
+// Rule 2: walks a counter's counts in time order and tells good ones from glitches, rollovers, resets and jumps.
+
+internal import Metering
+internal import Proofs
+internal import Quantities
+
+/// A count that the energy may be taken from.
+struct GoodCount: Hashable, Sendable {
+    let time: UTCInstant
+    /// Carried on past rollovers.
+    let count: UInt64
+    /// Of its read, ms; 0 for an opening, whose read is not known any more.
+    let interval: Int64
+    /// Index into the metering point's readings; nil for an opening.
+    let reading: Int?
+}
+
+/// What the walk found in one day.
+struct CounterTally: Hashable, Sendable {
+    var zeroGlitches: UInt64 = 0
+    var decreases: UInt64 = 0
+    var rollovers: UInt64 = 0
+    var capacityJumps: UInt64 = 0
+    var unitChanges: UInt64 = 0
+}
+
+/// What a counter can have counted: nameplate × margin, and what CT/PT make of a count.
+struct CounterScale: Hashable, Sendable {
+    let nameplateWatts: Int64
+    /// ppm
+    let margin: Int64
+    let ratio: Rational
+
+    /// Whether `counts` (of `unit` Wh) in `milliseconds` exceed ⌈nameplate × margin × Δt⌉ Wh + 2 counts.
+    func exceeds(_ counts: UInt64, unit: Rational, milliseconds: Int64) -> Bool {
+        // 10^12 W × 10^7 ppm × 2.6·10^14 ms: below 2^113.
+        let work = Int128(nameplateWatts) * Int128(margin) * Int128(milliseconds)
+        let divisor: Int128 = 1_000_000 * 3_600_000
+        // More than any register is worth means no bound; so the product below stays under 2^110.
+        let wattHours = min((work + divisor - 1) / divisor, Int128(HouseBounds.wattHoursMax))
+        let energy = UInt128(counts) * UInt128(unit.numerator) * UInt128(ratio.numerator)
+        let slack = 2 * UInt128(unit.numerator) * UInt128(ratio.numerator)
+        return energy > UInt128(wattHours) * UInt128(unit.denominator) * UInt128(ratio.denominator) + slack
+    }
+}
+
+/// One counter's good counts and what was found on the way.
+struct CounterWalk: Hashable, Sendable {
+    /// In time order; the opening first, if there is one.
+    private(set) var goods: [GoodCount] = []
+    /// By day.
+    private(set) var tallies: [CounterTally]
+    /// Of every good count; nil without any.
+    private(set) var unit: Rational?
+    /// The largest device step of the window's counts, at least the unit.
+    private(set) var resolution: Rational?
+    let epoch: UInt64
+
+    private let scale: CounterScale
+    private let days: DaySpan
+
+    init(_ counts: [RegisterReading], opening: CounterOpening?, scale: CounterScale, days: DaySpan) {
+        self.scale = scale
+        self.days = days
+        tallies = [CounterTally](repeating: CounterTally(), count: days.count)
+        epoch = opening?.epoch ?? 1
+        goods.reserveCapacity(counts.count + 1)
+        if let opening {
+            goods.append(GoodCount(time: opening.time, count: opening.count, interval: 0, reading: nil))
+            unit = opening.unit
+            resolution = opening.unit
+        }
+        var lows: [UTCInstant] = []
+        for count in counts { walk(count, &lows) }
+        for low in lows { tally(low) { $0.decreases += 1 } }
+    }
+
+    private mutating func walk(_ reading: RegisterReading, _ lows: inout [UTCInstant]) {
+        let unit = unit ?? reading.unit
+        self.unit = unit
+        guard reading.unit == unit else { return tally(reading.time) { $0.unitChanges += 1 } }
+        resolution = max(resolution ?? reading.resolution, reading.resolution, unit)
+        guard let last = goods.last else { return accept(reading, reading.count) }
+        // Readings are in time order after their opening; the inputs' rules see to it.
+        let elapsed = max(0, reading.time - last.time)
+        if let count = carriedOn(reading, past: last.count), count >= last.count {
+            for low in lows { tally(low) { $0.zeroGlitches += 1 } }
+            lows = []
+            if scale.exceeds(count - last.count, unit: unit, milliseconds: elapsed) {
+                tally(reading.time) { $0.capacityJumps += 1 }
+            }
+            accept(reading, count)
+        } else if let modulus = reading.modulus, let carried = carriedOn(reading, past: last.count),
+            case let (rolled, overflowed) = carried.addingReportingOverflow(modulus), !overflowed,
+            !scale.exceeds(rolled - last.count, unit: unit, milliseconds: elapsed)
+        {
+            for low in lows { tally(low) { $0.zeroGlitches += 1 } }
+            lows = []
+            tally(reading.time) { $0.rollovers += 1 }
+            accept(reading, rolled)
+        } else {
+            lows.append(reading.time)
+        }
+    }
+
+    /// The count as many turns on as `last`; nil for a count that its register cannot show or that leaves 64 bits.
+    private func carriedOn(_ reading: RegisterReading, past last: UInt64) -> UInt64? {
+        guard let modulus = reading.modulus, modulus > 0 else { return reading.count }
+        guard reading.count < modulus else { return nil }
+        let (carried, overflowed) = (last - last % modulus).addingReportingOverflow(reading.count)
+        return overflowed ? nil : carried
+    }
+
+    private mutating func accept(_ reading: RegisterReading, _ count: UInt64) {
+        goods.append(GoodCount(time: reading.time, count: count, interval: reading.interval, reading: reading.reading))
+    }
+
+    private mutating func tally(_ time: UTCInstant, _ change: (inout CounterTally) -> Void) {
+        if let day = days.day(of: time) { change(&tallies[day]) }
+    }
+
+    /// Wh of a good count after CT/PT, rounded down. Nil beyond ``HouseBounds/wattHoursMax``.
+    private func wattHours(_ good: GoodCount) -> Int64? {
+        guard let unit, let value = RegisterCount.whole(good.count, unit: unit, ratio: scale.ratio) else { return nil }
+        return value <= HouseBounds.wattHoursMax ? value : nil
+    }
+
+    /// The device's step in whole Wh after CT/PT, rounded up; 0 without counts.
+    var resolutionWattHours: Int64 {
+        guard let resolution else { return 0 }
+        let numerator = UInt128(resolution.numerator) * UInt128(scale.ratio.numerator)
+        let denominator = UInt128(resolution.denominator) * UInt128(scale.ratio.denominator)
+        return Int64(min((numerator + denominator - 1) / denominator, UInt128(HouseBounds.wattHoursMax)))
+    }
+
+    /// The last good count at or before `instant`.
+    func last(through instant: UTCInstant) -> GoodCount? {
+        let after = goods.partitioningIndex { $0.time > instant }
+        return after == 0 ? nil : goods[after - 1]
+    }
+}
+
+extension CounterWalk {
+    /// Rule 3: energy of each day, Wh(last good at or before its end) − Wh(last good at or before its start, or else the
+    /// first good one). Nil where no good count stands at or before the day's end.
+    func energies() -> [Int64?] {
+        (0..<days.count).map { day in
+            guard let to = last(through: days.end(of: day)), let first = goods.first else { return nil }
+            let from = last(through: days.start(of: day)) ?? first
+            guard let upper = wattHours(to), let lower = wattHours(from) else { return nil }
+            return upper - lower
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// One stream's clocks: samples wait for their time until a synchronised record of the same boot gives it.
+
+internal import Evidence
+internal import Proofs
+internal import Quantities
+
+struct AdmittedStream: Sendable {
+    /// Samples of one stream that may wait for a synchronised record: about nine days of 20 reads a minute.
+    static let untimedMax = 262_144
+
+    /// What one record brought.
+    struct Step: Sendable {
+        var samples: [AdmittedSample] = []
+        var completeThrough: UTCInstant?
+        var findings: [(AdmissionFinding.Kind, UInt64)] = []
+    }
+
+    /// A sample at an uptime of the current boot.
+    private struct Untimed: Sendable {
+        let uptime: UInt64
+        let record: Digest
+        let sampleIndex: UInt64
+        let sample: Readings.Sample
+        let sequence: UInt64
+        let read: Int
+    }
+
+    /// Read index of the latest birth → number of the read at the gateway.
+    var readNumbers: [UInt64: Int] = [:]
+    private let id: StreamID
+    private var boot: [UInt8] = []
+    private var untimed: [Untimed] = []
+
+    init(_ id: StreamID) { self.id = id }
+
+    /// Whether no record was admitted yet: every record names a boot.
+    var isNew: Bool { boot.isEmpty }
+
+    mutating func admit(_ record: Record, identity: Digest) -> Step {
+        var step = Step()
+        if record.clock.boot != boot {
+            // The boot before is over: what waited for its time gets none.
+            if !untimed.isEmpty { step.findings.append((.timeUncertain, UInt64(untimed.count))) }
+            untimed = []
+            boot = record.clock.boot
+        }
+        if case .readings(let readings) = record.body { collect(readings, record, identity, &step) }
+        guard record.clock.sync == 2 else {
+            if untimed.count > Self.untimedMax {
+                step.findings.append((.tooManyUntimed, UInt64(untimed.count)))
+                untimed = []
+            }
+            return step
+        }
+        // UTC at uptime 0 of this boot.
+        let (zero, overflowed) = record.clock.utc.milliseconds.subtractingReportingOverflow(
+            Int64(clamping: record.clock.uptimeMilliseconds))
+        guard !overflowed else {
+            step.findings.append((.timeOutOfRange, UInt64(untimed.count)))
+            untimed = []
+            return step
+        }
+        give(zero, &step)
+        step.completeThrough = Self.instant(zero, record.completeThrough)
+        return step
+    }
+
+    private mutating func collect(_ readings: Readings, _ record: Record, _ identity: Digest, _ step: inout Step) {
+        var unknown: UInt64 = 0
+        for (index, sample) in readings.samples.enumerated() {
+            let (uptime, overflowed) = readings.base.addingReportingOverflow(sample.dt)
+            guard let read = readNumbers[sample.read] else {
+                unknown += 1
+                continue
+            }
+            untimed.append(
+                Untimed(
+                    uptime: overflowed ? .max : uptime, record: identity, sampleIndex: UInt64(index), sample: sample,
+                    sequence: record.place.sequence, read: read))
+        }
+        if unknown > 0 { step.findings.append((.unknownRead, unknown)) }
+    }
+
+    /// Gives every waiting sample its time: from this record's own clock pair, or from the nearest later one.
+    private mutating func give(_ zero: Int64, _ step: inout Step) {
+        var outside: UInt64 = 0
+        step.samples.reserveCapacity(untimed.count)
+        for waiting in untimed {
+            guard let time = Self.instant(zero, waiting.uptime) else {
+                outside += 1
+                continue
+            }
+            step.samples.append(
+                AdmittedSample(
+                    time: time, record: waiting.record, sampleIndex: waiting.sampleIndex, status: waiting.sample.status,
+                    words: waiting.sample.words, sequence: waiting.sequence, stream: id,
+                    read: waiting.read))
+        }
+        untimed = []
+        if outside > 0 { step.findings.append((.timeOutOfRange, outside)) }
+    }
+
+    /// Nil outside 1970 … 9999.
+    private static func instant(_ zero: Int64, _ uptime: UInt64) -> UTCInstant? {
+        guard let uptime = Int64(exactly: uptime) else { return nil }
+        let (time, overflowed) = zero.addingReportingOverflow(uptime)
+        guard !overflowed, (0...HouseBounds.instantMax).contains(time) else { return nil }
+        return UTCInstant(milliseconds: time)
+    }
+}

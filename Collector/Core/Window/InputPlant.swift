@@ -1,0 +1,45 @@
+// The plant as a window's inputs have it: lookups built once, so that no rule scans a list for each metering point.
+
+package import Quantities
+
+/// Lookups over ``WindowInputs``. Dictionaries answer questions; none is iterated.
+package struct InputPlant: Sendable {
+    private var entities: [Identifier: Entity] = [:]
+    private var points: [Identifier: MeteringPoint] = [:]
+    private var meters: [Identifier: Meter] = [:]
+    private var spans: [Identifier: EntitySpan] = [:]
+    private var openings: [CounterKey: CounterOpening] = [:]
+    private var opened: Set<[Identifier]> = []
+    private var pointsByEntity: [Identifier: [MeteringPoint]] = [:]
+
+    package init(_ inputs: WindowInputs) {
+        for document in inputs.registrations {
+            switch document.registration.body {
+            case .entity(let entity): entities[entity.id] = entity
+            case .meteringPoint(let point):
+                points[point.id] = point
+                pointsByEntity[point.entity, default: []].append(point)
+            case .meter(let meter): meters[meter.id] = meter
+            case .organisation, .key, .gateway: break
+            }
+        }
+        for entity in pointsByEntity.keys { pointsByEntity[entity]?.sort { $0.id < $1.id } }
+        for span in inputs.spans { spans[span.entity] = span }
+        for opening in inputs.openings {
+            openings[opening.key] = opening
+            opened.insert([opening.key.meteringPoint, opening.key.meter])
+        }
+    }
+
+    package func entity(_ id: Identifier) -> Entity? { entities[id] }
+    package func point(_ id: Identifier) -> MeteringPoint? { points[id] }
+    package func meter(_ id: Identifier) -> Meter? { meters[id] }
+    package func span(of entity: Identifier) -> EntitySpan? { spans[entity] }
+    package func opening(_ key: CounterKey) -> CounterOpening? { openings[key] }
+
+    /// Whether any counter of the meter has an opening there.
+    package func isOpened(meter: Identifier, at point: Identifier) -> Bool { opened.contains([point, meter]) }
+
+    /// By id.
+    package func points(of entity: Identifier) -> [MeteringPoint] { pointsByEntity[entity] ?? [] }
+}
