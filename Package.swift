@@ -84,7 +84,7 @@ let package = Package(
         command("kilomint-plant", "Tests/Plant/Command", ["PlantModel", "CModbus"]),
 
         // Tests.
-        room("Kit", "Tests/Kit", ["Quantities", "Evidence", "Keys"]),
+        room("Kit", "Tests/Kit", ["Quantities", "Evidence", "Keys", "MQTT"]),
         tests("QuantitiesTests", "Tests/Quantities", ["Quantities", "Kit"]),
         tests("CBORTests", "Tests/CBOR", ["CBOR", "Kit"]),
         tests("ProofsTests", "Tests/Proofs", ["Proofs", "Evidence", "Keys", "Kit"]),

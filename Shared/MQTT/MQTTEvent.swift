@@ -12,6 +12,13 @@ package struct MQTTMessage: Hashable, Sendable {
     package let qos: MQTTQoS
     /// Stood at the broker before we subscribed.
     package let retained: Bool
+
+    package init(topic: String, payload: [UInt8], qos: MQTTQoS = .atLeastOnce, retained: Bool = false) {
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retained = retained
+    }
 }
 
 /// What broker and session agreed at connect.
@@ -22,6 +29,12 @@ package struct MQTTAgreement: Hashable, Sendable {
     package let inFlightMax: Int
     /// The lower of our ``MQTTOptions/packetBytesMax`` and the broker's.
     package let packetBytesMax: Int
+
+    package init(sessionPresent: Bool, inFlightMax: Int, packetBytesMax: Int) {
+        self.sessionPresent = sessionPresent
+        self.inFlightMax = inFlightMax
+        self.packetBytesMax = packetBytesMax
+    }
 }
 
 /// In the order things happened. Each accepted QoS 1 publish ends in exactly one of `.acknowledged`, `.refused` or the
@@ -46,6 +59,11 @@ package enum MQTTEvent: Hashable, Sendable {
 package struct MQTTRefusedFilter: Hashable, Sendable {
     package let filter: String
     package let reason: MQTTReason
+
+    package init(filter: String, reason: MQTTReason) {
+        self.filter = filter
+        self.reason = reason
+    }
 }
 
 /// Why a publish was not accepted, in the order the checks run. Nothing was sent, no id was used.

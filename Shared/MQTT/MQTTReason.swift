@@ -7,7 +7,8 @@ package enum MQTTReason: Hashable, Sendable, CustomStringConvertible {
     case broker(UInt8)
     /// Name, TCP or TLS: what the system said.
     case network(String)
-    /// The other side closed without a word: process killed, link cut, or not an MQTT broker.
+    /// The other side closed without a word: process killed, link cut, not an MQTT broker; or, as Mosquitto 2.0 does
+    /// it, another client took our place.
     case closed
     /// No answer to CONNECT, or no sign of life for two keep-alives.
     case silent
@@ -27,7 +28,9 @@ package enum MQTTReason: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .broker(let code): Self.words(code)
         case .network(let text): text
-        case .closed: "the broker closed the connection: is it running, and does it speak MQTT on this port?"
+        case .closed:
+            "the broker closed the connection: is it running, does it speak MQTT on this port, and is there no second "
+                + "client with this client id?"
         case .silent: "the broker does not answer: check the link and the broker's load"
         case .consumerStalled: "received messages were not taken for two keep-alives: the program behind is too slow"
         case .stopped: "stopped on request"

@@ -1,4 +1,8 @@
 // An MQTT 5 client as its owner sees it: publish, take events, stop. One network thread behind it does all the rest.
+//
+// Known limit: Debian's libmosquitto 2.0.11 ends the process by an assertion when the broker sends a property that
+// MQTT 5 does not define (fixed upstream later). Brokers do not; who can write into a connection without TLS can. The
+// service manager starts the process again, and nothing committed is lost.
 
 /// A session with one broker, connecting again by itself until it is stopped.
 ///
