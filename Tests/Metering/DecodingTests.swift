@@ -1,5 +1,6 @@
 // Every type in every order, every reason for no value, and that no words at all can trap the decoder.
 
+import Kit
 import Metering
 import Testing
 
@@ -151,7 +152,7 @@ struct DecodingTests {
     @Test(arguments: ProfileFile.all)
     func noWordsTrap(file: ProfileFile) throws {
         let profile = try file.profile()
-        var random = SeededNumbers(seed: 20160707)
+        var random = SeededGenerator(seed: 20160707)
         var values = 0
         for round in 0..<4000 {
             let function: UInt8 =

@@ -1,5 +1,6 @@
 // The rounding of floats against the processor's own arithmetic, where that is exact, and against exact fractions.
 
+import Kit
 import Metering
 import Testing
 
@@ -17,7 +18,7 @@ struct FloatTests {
     func binary32(seed: UInt64) throws {
         let profile = try OneQuantity.profile("type: f32, scale: 1000, step: 1")
         let decoder = ReadDecoder(profile, ReadRequest(function: 3, address: 0, count: 2))
-        var random = SeededNumbers(seed: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<5000 {
             // Exponents −20 … 70: from far below a half to beyond 64 bits.
             let exponent = UInt32(107 + random.next() % 91) << 23
@@ -39,7 +40,7 @@ struct FloatTests {
     @Test func binary64Whole() throws {
         let decoder = ReadDecoder(
             try OneQuantity.profile("type: f64, scale: 1, step: 1"), ReadRequest(function: 3, address: 0, count: 4))
-        var random = SeededNumbers(seed: 3)
+        var random = SeededGenerator(seed: 3)
         for _ in 0..<5000 {
             let exponent = UInt64(1000 + random.next() % 100) << 52
             let pattern = random.next() & 0x800F_FFFF_FFFF_FFFF | exponent

@@ -1,11 +1,12 @@
 // Damaged profile bytes: refused, or a profile that encodes to exactly those bytes and decodes words without a trap.
 
+import Kit
 import Metering
 import Testing
 
 struct ProfileFuzzTests {
     /// True when the bytes were accepted.
-    private func isSound(_ bytes: [UInt8], _ random: inout SeededNumbers) -> Bool {
+    private func isSound(_ bytes: [UInt8], _ random: inout SeededGenerator) -> Bool {
         let profile: Profile
         do { profile = try Profile(decoding: bytes) } catch {
             #expect(!"\(error)".isEmpty)
@@ -44,7 +45,7 @@ struct ProfileFuzzTests {
     @Test(arguments: ProfileFile.all)
     func aFlippedBitInEveryByte(file: ProfileFile) throws {
         let bytes = try file.profile().encoded()
-        var random = SeededNumbers(seed: 11)
+        var random = SeededGenerator(seed: 11)
         var accepted = 0
         for index in bytes.indices {
             var damaged = bytes
@@ -57,7 +58,7 @@ struct ProfileFuzzTests {
 
     @Test(arguments: [UInt64(1), 2])
     func randomDamage(seed: UInt64) throws {
-        var random = SeededNumbers(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let originals = try ProfileFile.all.map { try $0.profile().encoded() }
         for _ in 0..<2000 {
             var bytes = originals[Int(random.next() % UInt64(originals.count))]

@@ -1,5 +1,6 @@
 // Plans: the fewest requests that split nothing, cross no hole and keep every limit.
 
+import Kit
 import Metering
 import Settings
 import Testing
@@ -78,7 +79,7 @@ struct ReadPlanTests {
 
     @Test(arguments: [UInt64(1), 2, 3])
     func everyPlanKeepsTheRules(seed: UInt64) throws {
-        var random = SeededNumbers(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let chain = [
             SunSpecModel(id: 1, address: 40002, length: 65), SunSpecModel(id: 103, address: 40069, length: 50),
         ]

@@ -1,5 +1,6 @@
 // The walk along a device's models: found, tolerated, refused, and bounded against devices that never end.
 
+import Kit
 import Metering
 import Testing
 
@@ -73,7 +74,7 @@ struct SunSpecTests {
     }
 
     @Test func survivesAnyAnswer() {
-        var random = SeededNumbers(seed: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<2000 {
             var walk = SunSpecWalk(bases: [40000, UInt16(truncatingIfNeeded: random.next()), 65535])
             var reads = 0

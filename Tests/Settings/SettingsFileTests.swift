@@ -1,5 +1,6 @@
 // YAML into a tree: what is read, what is refused and where, and that no bytes at all can crash the parser.
 
+import Kit
 import Settings
 import Testing
 
@@ -75,7 +76,7 @@ struct SettingsFileTests {
     /// Random bytes, and valid text with bytes changed, removed and inserted: a tree or an error, never a crash.
     @Test(arguments: [UInt64(1), 2, 3, 4])
     func survivesDamage(seed: UInt64) throws {
-        var random = SeededNumbers(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let valid = Array(
             "a: 1\nb:\n  - 'x'\n  - {c: \"y\\u00e9\", d: [1, 2]}\ne: |\n  text\n  more\nf: >-\n  x\n".utf8)
         var parsed = 0
@@ -111,20 +112,5 @@ struct SettingsFileTests {
         case .list(let items): "[" + items.map(shape).joined(separator: ",") + "]"
         case .map(let entries): "{" + entries.map { "\($0.key)=\(shape($0.value))" }.joined(separator: ",") + "}"
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers for the same seed on every machine.
-struct SeededNumbers: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
