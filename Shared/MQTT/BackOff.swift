@@ -1,13 +1,14 @@
 // How long to wait before connecting again: doubling, with jitter, so that a fleet does not return in one instant.
 
-struct BackOff: Sendable {
+/// The waits of one session, one after the other. Draws no random numbers itself.
+package struct BackOff: Sendable {
     private let shortest: Duration
     private let longest: Duration
     private let stableAfter: Duration
     /// Upper end of the next wait.
     private var ceiling: Duration
 
-    init(_ options: MQTTOptions) {
+    package init(_ options: MQTTOptions) {
         shortest = options.backOffMin
         longest = options.backOffMax
         stableAfter = options.stableAfter
@@ -22,7 +23,7 @@ struct BackOff: Sendable {
     ///   - reason: a session taken over, or refused by name, waits longest: coming back soon would only throw the other
     ///     client out, or repeat what the broker has refused.
     ///   - jitter: ppm of the upper half to wait, 0 … 1 000 000.
-    mutating func next(lived: Duration?, reason: MQTTReason, jitter: Int) -> Duration {
+    package mutating func next(lived: Duration?, reason: MQTTReason, jitter: Int) -> Duration {
         if let lived, lived >= stableAfter { ceiling = shortest }
         switch reason {
         case .sessionTakenOver, .badUserNameOrPassword, .notAuthorized: ceiling = longest
