@@ -127,6 +127,8 @@ package enum NoteCode: UInt64, Hashable, Sendable {
     case cycleTooShort = 9
     /// {1: meter index, 2: reason tstr}
     case meterSilent = 10
+    /// {1: [* [read, samples lost]]}: memory was full while the disk took nothing
+    case samplesDropped = 11
 }
 
 extension Note {

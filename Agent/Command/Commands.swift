@@ -1,0 +1,101 @@
+// The commands of kilomint-agent and their exit statuses: 0 done, 1 failed, 2 wrong call, 78 wrong configuration.
+
+internal import AgentIO
+internal import Evidence
+internal import Glibc
+internal import Keys
+internal import Settings
+
+enum Commands {
+    private static let usageExitCode: Int32 = 2
+
+    static func run(_ words: [String]) -> Int32 {
+        do {
+            try dispatch(words)
+            return 0
+        } catch let error as SettingsError {
+            say("kilomint-agent: \(error)")
+            return SettingsError.exitCode
+        } catch let error as Arguments.Wrong {
+            say("kilomint-agent: \(error)\nkilomint-agent --help explains the commands.")
+            return usageExitCode
+        } catch {
+            say("kilomint-agent: \(error)")
+            return 1
+        }
+    }
+
+    private static func dispatch(_ words: [String]) throws {
+        let rest = Array(words.dropFirst())
+        switch words.first {
+        case nil, "--help", "-h", "help": print(Help.text)
+        case "version", "--version": print(agentVersion)
+        case "run":
+            let arguments = try Arguments(rest, options: ["config"])
+            try RunningAgent.run(try AgentParts(try settings(arguments)))
+        case "config" where rest.first == "check": try checkConfiguration(Array(rest.dropFirst()))
+        case "read": try read(rest)
+        case "status": try status(rest)
+        case "key" where rest.first == "create": try createKey(Array(rest.dropFirst()))
+        case let word?: throw Arguments.Wrong(description: "\(word) is not a command")
+        }
+    }
+
+    private static func settings(_ arguments: Arguments) throws -> AgentSettings {
+        try AgentSettings(try SettingsFile.load(path: try arguments.required("config")))
+    }
+
+    private static func checkConfiguration(_ words: [String]) throws {
+        let parts = try AgentParts(try settings(try Arguments(words, options: ["config"])))
+        let trust = try parts.trust(believed: 0)
+        _ = try parts.broker(session: 0, receipt: nil)
+        print(PlanTable(parts.buses).text)
+        print("key list number \(trust.number); gateway key \(parts.key.publicKey)")
+        print("The configuration is sound.")
+    }
+
+    private static func read(_ words: [String]) throws {
+        let arguments = try Arguments(words, options: ["config"])
+        let (_, buses) = try AgentParts.buses(try settings(arguments))
+        var failed = 0
+        for bus in buses {
+            let table = LiveRead.table(bus)
+            print(table.text)
+            failed += table.failures
+        }
+        guard failed == 0 else { throw Arguments.Failed(description: "\(failed) reads failed") }
+    }
+
+    private static func status(_ words: [String]) throws {
+        let arguments = try Arguments(words, options: ["config"], flags: ["json"])
+        let path = try settings(arguments).control
+        print(try ControlSocket.ask(path, arguments.has("json") ? "json" : "text"), terminator: "")
+    }
+
+    private static func createKey(_ words: [String]) throws {
+        let arguments = try Arguments(words, options: ["out", "algorithm"])
+        let algorithm: SignatureAlgorithm
+        switch arguments.optional("algorithm") ?? "es256" {
+        case "es256": algorithm = .es256
+        case "ed25519": algorithm = .eddsa
+        case let other: throw Arguments.Wrong(description: "--algorithm \(other) is not known; known: es256, ed25519")
+        }
+        let path = try arguments.required("out")
+        let key = try PrivateKey.generate(algorithm)
+        try key.save(to: path)
+        print("\(path)  \(key.publicKey)")
+        print(key.publicKey.spki.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+    }
+
+    private static func say(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        _ = write(2, bytes, bytes.count)
+    }
+}
+
+extension Arguments {
+    /// The command did its work, and its result is that something is wrong.
+    struct Failed: Error, CustomStringConvertible {
+        let description: String
+    }
+}

@@ -1,0 +1,34 @@
+// What --help prints. It teaches; the configuration's keys are explained in the sample beside it.
+
+internal import AgentIO
+
+enum Help {
+    static let text = """
+        \(agentVersion)
+        Reads electricity meters over Modbus TCP, signs the register words they answered, keeps the records
+        in a spool and sends them until the collector's signed receipt says that it has them.
+
+        Usage:
+          kilomint-agent run --config FILE           run until SIGTERM; logs go to standard error
+          kilomint-agent config check --config FILE  check everything the configuration names, print the plan
+          kilomint-agent read --config FILE          read every meter once, print words and values; sends nothing
+          kilomint-agent status --config FILE [--json]
+                                                     ask the running agent how it is
+          kilomint-agent key create --out FILE [--algorithm es256|ed25519]
+                                                     make the gateway's key (mode 0600), print its public half
+          kilomint-agent version
+
+        First steps:
+          1. kilomint-agent key create --out /etc/kilomint/gateway.pem
+             Give the printed hexadecimal public key to the operator, who registers gateway and meters
+             and gives you the key list and the root key.
+          2. Write the configuration: Agent/Command/sample.yaml explains every key.
+          3. kilomint-agent config check --config /etc/kilomint/agent.yaml
+          4. kilomint-agent read --config /etc/kilomint/agent.yaml
+             Compare the values with the meters' displays.
+          5. kilomint-agent run --config /etc/kilomint/agent.yaml
+
+        The agent never writes to a device: only the reading functions 3 and 4 exist in it.
+        Exit status: 0 done, 1 failed, 2 wrong call, 78 wrong configuration (file, key, value, what is allowed).
+        """
+}

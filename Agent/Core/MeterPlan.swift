@@ -1,0 +1,88 @@
+// A configured meter and the reads that come of it: profile, wanted quantities, SunSpec chain. Not when they are due.
+
+package import Metering
+package import Proofs
+package import Quantities
+
+/// A meter as configured.
+package struct ConfiguredMeter: Hashable, Sendable {
+    /// Position in the configuration, from 0, over all buses.
+    package let index: UInt64
+    package let id: Identifier
+    package let profile: Profile
+    package let profileDigest: Digest
+    package let unit: UInt8
+    /// `tcp://host:port`.
+    package let endpoint: String
+    package let quantities: [ObisCode]
+    /// House milliseconds.
+    package let interval: Int64
+    package let identityInterval: Int64
+
+    package init(
+        index: UInt64, id: Identifier, profile: Profile, unit: UInt8, endpoint: String, quantities: [ObisCode],
+        interval: Int64, identityInterval: Int64
+    ) {
+        self.index = index
+        self.id = id
+        self.profile = profile
+        profileDigest = profile.digest
+        self.unit = unit
+        self.endpoint = endpoint
+        self.quantities = quantities
+        self.interval = interval
+        self.identityInterval = identityInterval
+    }
+}
+
+/// The requests of one meter, with the numbers they have in the birth.
+package struct MeterPlan: Hashable, Sendable {
+    package struct Read: Hashable, Sendable {
+        package let index: UInt64
+        package let planned: PlannedRead
+        package let interval: Int64
+        package var isIdentity: Bool { !planned.identity.isEmpty }
+    }
+
+    /// Reads of one meter: 64 quantities and three identity fields stay below it.
+    private static let readsMax: UInt64 = 100
+    /// Meters of one gateway: configuration allows fewer.
+    private static let metersMax: UInt64 = 10_000
+
+    package let meter: ConfiguredMeter
+    package let chain: [SunSpecModel]
+    /// Identity first, so that a meter says who it is before anything else.
+    package let reads: [Read]
+
+    /// - Parameters:
+    ///   - chain: what the SunSpec walk found; empty for other devices.
+    ///   - generation: rises when a meter is planned anew while the agent runs: a number never means two requests.
+    /// - Throws: ``PlanError``.
+    package init(_ meter: ConfiguredMeter, chain: [SunSpecModel], generation: UInt64 = 0) throws(PlanError) {
+        self.meter = meter
+        self.chain = chain
+        let first = (generation * Self.metersMax + meter.index) * Self.readsMax
+        var reads: [Read] = []
+        for planned in try meter.profile.identityPlan(chain: chain) {
+            reads.append(
+                Read(index: first + UInt64(reads.count), planned: planned, interval: meter.identityInterval))
+        }
+        for planned in try meter.profile.plan(meter.quantities, chain: chain) {
+            reads.append(Read(index: first + UInt64(reads.count), planned: planned, interval: meter.interval))
+        }
+        self.reads = reads
+    }
+
+    package func read(_ index: UInt64) -> Read? { reads.first { $0.index == index } }
+
+    /// What the schedule needs.
+    ///
+    /// - Parameter readsAtOnce: every read comes once before its first multiple: replay mode.
+    package func schedule(readsAtOnce: Bool) -> [ScheduledRead] {
+        reads.map { read in
+            ScheduledRead(
+                read: read.index, meter: meter.index, interval: read.interval,
+                opening: read.isIdentity ? .untilAnswered : readsAtOnce ? .once : .none)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// Which meters stand behind the gateway, what they are read for and who they say they are: the matter of births.
+
+internal import CBOR
+package import Evidence
+internal import Metering
+package import Quantities
+
+/// What a device said about itself; empty where it has no register for it or was not heard yet.
+package struct MeterIdentity: Hashable, Sendable {
+    package var model = ""
+    package var serial = ""
+    package var firmware = ""
+
+    package init() {}
+
+    subscript(role: Identity.Role) -> String {
+        get {
+            switch role {
+            case .model: model
+            case .serial: serial
+            case .firmware: firmware
+            }
+        }
+        set {
+            switch role {
+            case .model: model = newValue
+            case .serial: serial = newValue
+            case .firmware: firmware = newValue
+            }
+        }
+    }
+
+    package var isEmpty: Bool { model.isEmpty && serial.isEmpty && firmware.isEmpty }
+}
+
+/// The meters of a gateway as they are known now: the matter of the next birth.
+package struct MeterRegister: Hashable, Sendable {
+    /// By index; nil while a SunSpec meter's chain is not known.
+    package private(set) var plans: [MeterPlan?]
+    package private(set) var identities: [MeterIdentity]
+    package let meters: [ConfiguredMeter]
+    /// Meter by number of an identity read; only looked up, never walked.
+    private var identityReads: [UInt64: Int] = [:]
+
+    package init(_ meters: [ConfiguredMeter]) {
+        self.meters = meters
+        plans = meters.map { _ in nil }
+        identities = meters.map { _ in MeterIdentity() }
+    }
+
+    package mutating func planned(_ plan: MeterPlan) {
+        let meter = Int(plan.meter.index)
+        plans[meter] = plan
+        for read in plan.reads where read.isIdentity { identityReads[read.index] = meter }
+    }
+
+    /// Takes what the stream's last birth said, where it still fits the configuration.
+    package mutating func recall(_ birth: Birth) {
+        for known in birth.meters {
+            guard let index = Int(exactly: known.index), meters.indices.contains(index), meters[index].id == known.id,
+                meters[index].profileDigest == known.profileDigest
+            else { continue }
+            identities[index].model = known.model
+            identities[index].serial = known.serial
+            identities[index].firmware = known.firmware
+        }
+    }
+
+    /// Looks for identity texts among answers. Unusable texts and failed reads change nothing.
+    package mutating func observe(_ reads: [FinishedRead]) {
+        for read in reads where read.status == SampleStatus.good {
+            guard let meter = identityReads[read.read], let plan = plans[meter], let planned = plan.read(read.read)
+            else {
+                continue
+            }
+            let texts = planned.planned.identityTexts(read.words, plan.meter.profile, chain: plan.chain)
+            for case let (role, text?) in texts { identities[meter][role] = text }
+        }
+    }
+
+    /// The birth's body for what is known now.
+    package func birth(
+        agentVersion: String, predecessor: Birth.Predecessor?, replay: (start: UTCInstant, speed: Int64)?
+    ) -> Birth {
+        var meters: [Birth.Meter] = []
+        var reads: [Birth.Read] = []
+        for (index, meter) in self.meters.enumerated() {
+            let plan = plans[index]
+            let identity = identities[index]
+            meters.append(
+                Birth.Meter(
+                    index: meter.index, id: meter.id, profileName: meter.profile.name,
+                    profileDigest: meter.profileDigest, model: identity.model, serial: identity.serial,
+                    firmware: identity.firmware, unit: UInt64(meter.unit), endpoint: meter.endpoint,
+                    chain: (plan?.chain ?? []).map {
+                        Birth.Meter.Model(id: UInt64($0.id), address: UInt64($0.address), length: UInt64($0.length))
+                    },
+                    identityReads: (plan?.reads ?? []).filter(\.isIdentity).map(\.index)))
+            for read in plan?.reads ?? [] {
+                let request = read.planned.request
+                reads.append(
+                    Birth.Read(
+                        index: read.index, meter: meter.index, function: UInt64(request.function),
+                        address: UInt64(request.address), count: UInt64(request.count),
+                        intervalMilliseconds: UInt64(read.interval)))
+            }
+        }
+        return Birth(
+            agentVersion: agentVersion, predecessor: predecessor, meters: meters, reads: reads, replay: replay)
+    }
+}
+
+extension Birth {
+    /// Notes for meters that said something else in `before`. Becoming known is no change.
+    package func identityNotes(since before: Birth, uptime: UInt64) -> [Note] {
+        meters.compactMap { now in
+            guard let old = before.meters.first(where: { $0.id == now.id }) else { return nil }
+            let was = [old.model, old.serial, old.firmware]
+            let texts = [now.model, now.serial, now.firmware]
+            guard was != texts, was.contains(where: { !$0.isEmpty }) else { return nil }
+            return Note(
+                uptimeMilliseconds: uptime, code: .identityChanged,
+                details: [
+                    (1, .unsigned(now.index)), (2, .array(was.map { .text($0) })), (3, .array(texts.map { .text($0) })),
+                ])
+        }
+    }
+
+    /// The same birth as if its stream had no predecessor: what a restart compares with.
+    package var withoutPredecessor: Birth {
+        Birth(agentVersion: agentVersion, predecessor: nil, meters: meters, reads: reads, replay: replay)
+    }
+}

@@ -1,0 +1,172 @@
+// The files that the configuration names, read and checked: key, root, key list, profiles, password. And the buses made
+// of them. Everything that can be wrong is found before anything runs.
+
+package import AgentCore
+internal import Evidence
+internal import Glibc
+package import Keys
+internal import Metering
+package import MQTT
+internal import Proofs
+internal import Quantities
+package import Settings
+
+/// What an agent is built from.
+package struct AgentParts {
+    package let settings: AgentSettings
+    package let key: PrivateKey
+    package let root: PublicKey
+    package let meters: [ConfiguredMeter]
+    package let buses: [BusPlan]
+
+    /// - Throws: ``SettingsError`` naming the key whose file is at fault.
+    package init(_ settings: AgentSettings) throws(SettingsError) {
+        self.settings = settings
+        do throws(KeyError) { key = try PrivateKey.load(path: settings.key) } catch {
+            throw settings.error("key", settings.key, error.description)
+        }
+        root = try Self.root(settings)
+        (meters, buses) = try Self.buses(settings)
+    }
+
+    /// The meters and buses alone, for commands that need no keys.
+    package static func buses(_ settings: AgentSettings) throws(SettingsError) -> ([ConfiguredMeter], [BusPlan]) {
+        var profiles: [String: Profile] = [:]
+        var meters: [ConfiguredMeter] = []
+        var buses: [BusPlan] = []
+        let isReplay = settings.clock != .real
+        for bus in settings.buses {
+            var behind: [ConfiguredMeter] = []
+            for meter in bus.meters {
+                if profiles[meter.profile] == nil { profiles[meter.profile] = try profile(meter.profile, settings) }
+                guard let profile = profiles[meter.profile] else { continue }
+                behind.append(
+                    ConfiguredMeter(
+                        index: UInt64(meters.count + behind.count), id: meter.id, profile: profile, unit: meter.unit,
+                        endpoint: bus.endpoint, quantities: try quantities(meter, profile, settings),
+                        interval: meter.interval, identityInterval: meter.identityInterval))
+            }
+            let slowest = Int64(behind.map(\.profile.limits.timeoutMilliseconds).max() ?? 0)
+            buses.append(
+                BusPlan(
+                    number: buses.count, host: bus.host, port: bus.port,
+                    timeoutMilliseconds: bus.timeout ?? max(AgentSettings.timeoutDefault, slowest), meters: behind,
+                    boundary: settings.boundary, readsAtOnce: isReplay))
+            meters += behind
+        }
+        return (meters, buses)
+    }
+
+    private static func profile(_ name: String, _ settings: AgentSettings) throws(SettingsError) -> Profile {
+        let profile = try Profile(try SettingsFile.load(path: settings.profiles + "/" + name + ".yaml"))
+        guard profile.name == name else {
+            throw settings.error("profile", name, "the file calls itself \(profile.name): rename one of them")
+        }
+        return profile
+    }
+
+    /// What is asked for, or energy and power as far as the profile has them. A plan is tried at once where no device is
+    /// needed for it.
+    private static func quantities(
+        _ meter: AgentSettings.Meter, _ profile: Profile, _ settings: AgentSettings
+    ) throws(SettingsError) -> [ObisCode] {
+        let usual: [ObisCode] = [.activeImport, .activeExport, .activePower]
+        let wanted = meter.quantities.isEmpty ? usual.filter { profile.quantity($0) != nil } : meter.quantities
+        for code in wanted where profile.quantity(code) == nil {
+            throw settings.error(
+                "quantities", code.text, "profile \(profile.name) of meter \(meter.id) does not have it",
+                allowed: profile.quantities.map(\.obis.text).joined(separator: ", "))
+        }
+        guard !wanted.isEmpty else {
+            throw settings.error(
+                "quantities", nil, "of meter \(meter.id) are missing: the profile has neither energy nor power",
+                allowed: profile.quantities.map(\.obis.text).joined(separator: ", "))
+        }
+        if profile.sunSpec == nil {
+            do throws(PlanError) { _ = try profile.plan(wanted) } catch {
+                throw settings.error("quantities", nil, "of meter \(meter.id) cannot be read: \(error.description)")
+            }
+        }
+        return wanted
+    }
+
+    // MARK: Keys
+
+    private static func root(_ settings: AgentSettings) throws(SettingsError) -> PublicKey {
+        do {
+            if let spki = [UInt8](hex: settings.rootKey) { return try PublicKey(spki: spki) }
+            let text = try SmallFile.text(settings.rootKey)
+            guard let spki = [UInt8](hex: text) ?? pem(text) else { throw KeyError.unsupportedPublicKey }
+            return try PublicKey(spki: spki)
+        } catch {
+            throw settings.error(
+                "root_key", settings.rootKey, "\(error)", allowed: "a public key's SPKI: hexadecimal, or a PEM file")
+        }
+    }
+
+    /// The first PUBLIC KEY block (RFC 7468 §13).
+    private static func pem(_ text: String) -> [UInt8]? {
+        let lines = text.split(whereSeparator: \.isNewline)
+        guard let first = lines.firstIndex(of: "-----BEGIN PUBLIC KEY-----"),
+            let last = lines[first...].firstIndex(of: "-----END PUBLIC KEY-----")
+        else { return nil }
+        return [UInt8](base64: lines[(first + 1)..<last].joined())
+    }
+
+    /// The key list in force.
+    package func trust(believed: UInt64) throws(SettingsError) -> ReceiptTrust {
+        do throws(TrustError) {
+            return try ReceiptTrust(path: settings.keyList, root: root, believed: believed)
+        } catch { throw settings.error("key_list", settings.keyList, error.description) }
+    }
+
+    // MARK: Keeper and broker
+
+    package var keeper: KeeperSettings {
+        var replay: (start: UTCInstant, speed: Int64)?
+        if case .replayed(let start, let speed, _) = settings.clock { replay = (start, speed) }
+        return KeeperSettings(
+            gateway: settings.gateway, agentVersion: agentVersion, replay: replay, commitEvery: settings.commit,
+            limits: settings.limits,
+            policy: SpoolPolicy(bytesMax: settings.spool.bytesMax, ageMax: settings.spool.ageMax))
+    }
+
+    /// The session's options; nil without `mqtt`.
+    ///
+    /// - Parameters:
+    ///   - session: number of this run.
+    ///   - receipt: the last receipt held: the will repeats it, for a collector that lost its tail while we are away.
+    package func broker(session: UInt64, receipt: [UInt8]?) throws(SettingsError) -> MQTTOptions? {
+        guard let mqtt = settings.mqtt else { return nil }
+        var password: String?
+        if let file = mqtt.passwordFile {
+            do throws(SystemError) { password = try SmallFile.text(file) } catch {
+                throw settings.error("mqtt.password_file", file, error.description)
+            }
+        }
+        let topics = GatewayTopics(settings.gateway)
+        let offline = GatewayStatus(
+            gateway: settings.gateway, isOnline: false, session: session, receipt: receipt, checkpoint: nil)
+        var options = MQTTOptions(
+            host: mqtt.host, port: mqtt.port, clientID: settings.gateway.text, username: mqtt.username,
+            password: password,
+            tls: mqtt.caFile.map {
+                MQTTTLS(caFile: $0, certificateFile: mqtt.certificateFile, keyFile: mqtt.keyFile)
+            },
+            will: MQTTWill(topic: topics.status, payload: offline.encoded),
+            subscriptions: [MQTTSubscription(topics.receipt)])
+        options.keepAliveSeconds = mqtt.keepAliveSeconds
+        options.inFlightMax = settings.limits.recordsMax + 8
+        return options
+    }
+}
+
+/// Goes into births.
+package let agentVersion = "kilomint-agent 0.1.0"
+
+extension AgentSettings {
+    /// A refusal of a value whose file or meaning is wrong.
+    func error(_ keyPath: String, _ found: String?, _ problem: String, allowed: String? = nil) -> SettingsError {
+        SettingsError(file: file, keyPath: keyPath, found: found, problem: problem, allowed: allowed)
+    }
+}

@@ -1,0 +1,264 @@
+// The agent's configuration as its YAML says it, strictly. Files it names are not opened here; sample.yaml explains
+// every key with unit, default and range, and a test reads it.
+
+package import AgentCore
+package import Metering
+package import Quantities
+package import Settings
+
+/// What `--config FILE` says.
+package struct AgentSettings: Sendable {
+    package struct MQTT: Hashable, Sendable {
+        package var host: String
+        package var port: Int
+        /// Default: the gateway's id.
+        package var username: String
+        package var passwordFile: String?
+        package var caFile: String?
+        package var certificateFile: String?
+        package var keyFile: String?
+        package var keepAliveSeconds: Int
+    }
+
+    package struct SpoolPlace: Hashable, Sendable {
+        package var path: String
+        package var bytesMax: Int
+        /// House milliseconds.
+        package var ageMax: Int64
+    }
+
+    package struct Bus: Hashable, Sendable {
+        package var host: String
+        package var port: UInt16
+        /// Real milliseconds; nil: the longest that a profile of the bus asks for, at least ``timeoutDefault``.
+        package var timeout: Int64?
+        package var meters: [Meter]
+        package var endpoint: String { "tcp://\(host):\(port)" }
+    }
+
+    package struct Meter: Hashable, Sendable {
+        package var id: Identifier
+        package var unit: UInt8
+        /// `vendor/model`.
+        package var profile: String
+        package var interval: Int64
+        package var identityInterval: Int64
+        /// Empty: energy and power as far as the profile has them.
+        package var quantities: [ObisCode]
+    }
+
+    package static let timeoutDefault: Int64 = 1_500
+    package static let metersMax = 2_000
+
+    package var file: String
+    package var gateway: Identifier
+    package var key: String
+    package var keyList: String
+    /// SPKI in hexadecimal, or a file with it or with PEM.
+    package var rootKey: String
+    /// Nil: nothing is sent; reading and storing go on.
+    package var mqtt: MQTT?
+    package var clock: HouseClock
+    /// Real milliseconds.
+    package var commit: Int64
+    package var limits: UplinkWindow.Limits
+    package var spool: SpoolPlace
+    package var profiles: String
+    /// House milliseconds.
+    package var boundary: Int64
+    package var control: String
+    package var buses: [Bus]
+}
+
+extension AgentSettings {
+    /// Reads every key; an unknown one is refused.
+    package init(_ map: SettingsMap) throws(SettingsError) {
+        file = map.file
+        gateway = try map.value("gateway").name()
+        key = try map.value("key").path()
+        keyList = try map.value("key_list").path()
+        rootKey = try map.value("root_key").path()
+        mqtt = nil
+        if let value = map.optional("mqtt") { mqtt = try MQTT(try value.map(), gateway: gateway) }
+        clock = .real
+        if let value = map.optional("clock") { clock = try Self.clock(value) }
+        commit = try map.optional("commit")?.milliseconds(in: 100...60_000) ?? 10_000
+        limits = try Self.limits(map)
+        spool = try SpoolPlace(try map.value("spool").map())
+        profiles = try map.value("profiles").path()
+        boundary = try map.optional("boundary")?.milliseconds(in: 60_000...3_600_000) ?? 900_000
+        control = try map.optional("control")?.path() ?? spool.path + "/control.sock"
+        let interval = try map.optional("interval")?.milliseconds(in: Self.intervals) ?? 60_000
+        let identity = try map.optional("identity_interval")?.milliseconds(in: Self.identityIntervals) ?? 3_600_000
+        buses = []
+        for item in try map.value("buses").list(count: 1...ModbusConnection.connectionsMax) {
+            buses.append(try Bus(try item.map(), interval: interval, identityInterval: identity))
+        }
+        try map.finish()
+        try check(map)
+    }
+
+    static let intervals: ClosedRange<Int64> = 100...3_600_000
+    static let identityIntervals: ClosedRange<Int64> = 60_000...86_400_000
+
+    private static func clock(_ value: SettingsValue) throws(SettingsError) -> HouseClock {
+        guard value.isMap else { return try value.choice([("real", HouseClock.real)]) }
+        let replay = try value.map().value("replay").map()
+        let start = try replay.value("start").instant()
+        let zero = try replay.value("zero").instant()
+        return .replayed(start: start, speed: try replay.value("speed").int(in: 1...1_000_000), zero: zero)
+    }
+
+    private static func limits(_ map: SettingsMap) throws(SettingsError) -> UplinkWindow.Limits {
+        var limits = UplinkWindow.Limits()
+        limits.resendAfter = try map.optional("resend_after")?.milliseconds(in: 500...600_000) ?? limits.resendAfter
+        limits.resendAfterMax =
+            try map.optional("resend_after_max")?.milliseconds(in: 500...3_600_000) ?? limits.resendAfterMax
+        guard limits.resendAfter <= limits.resendAfterMax else {
+            throw map.error("`resend_after` is longer than `resend_after_max`")
+        }
+        let window = try map.optional("window")?.map()
+        limits.recordsMax = try window?.optional("records_max")?.int(in: 1...1024) ?? limits.recordsMax
+        limits.bytesMax =
+            Int(try window?.optional("bytes_max")?.byteCount(in: 65_536...16_777_216) ?? Int64(limits.bytesMax))
+        limits.bytesPerSecondMax =
+            try window?.optional("bytes_per_second_max")?.byteCount(in: 1_024...1_073_741_824)
+            ?? limits.bytesPerSecondMax
+        return limits
+    }
+
+    /// Rules between keys.
+    private func check(_ map: SettingsMap) throws(SettingsError) {
+        var ids: Set<Identifier> = []
+        var endpoints: Set<String> = []
+        for bus in buses {
+            guard endpoints.insert(bus.endpoint).inserted else {
+                throw map.error(
+                    "`buses` names \(bus.endpoint) twice: one thread owns a bus; put its meters into one entry")
+            }
+            for meter in bus.meters {
+                guard ids.insert(meter.id).inserted else { throw map.error("`buses` has meter \(meter.id) twice") }
+                for interval in [meter.interval, meter.identityInterval] {
+                    let fits = boundary % interval == 0 || interval % boundary == 0
+                    guard fits else {
+                        throw map.error(
+                            "meter \(meter.id) is read every \(SettingsValue.duration(interval)), which does not meet "
+                                + "`boundary` \(SettingsValue.duration(boundary))",
+                            allowed: "intervals that divide the boundary, or multiples of it")
+                    }
+                }
+            }
+        }
+        guard ids.count <= Self.metersMax else {
+            throw map.error("`buses` has \(ids.count) meters", allowed: "at most \(Self.metersMax)")
+        }
+    }
+}
+
+extension AgentSettings.MQTT {
+    fileprivate init(_ map: SettingsMap, gateway: Identifier) throws(SettingsError) {
+        host = try map.value("host").text(1...253)
+        caFile = try map.optional("ca_file")?.path()
+        certificateFile = try map.optional("certificate_file")?.path()
+        keyFile = try map.optional("key_file")?.path()
+        port = try map.optional("port")?.int(in: 1...65_535) ?? (caFile == nil ? 1_883 : 8_883)
+        username = try map.optional("username")?.text(1...128) ?? gateway.text
+        passwordFile = try map.optional("password_file")?.path()
+        keepAliveSeconds = Int(try map.optional("keep_alive")?.milliseconds(in: 5_000...3_600_000) ?? 30_000) / 1000
+        guard (certificateFile == nil) == (keyFile == nil) else {
+            throw map.error("`certificate_file` and `key_file` stand together or not at all")
+        }
+        guard certificateFile == nil || caFile != nil else {
+            throw map.error("`certificate_file` needs `ca_file`: without it the broker is not verified")
+        }
+    }
+}
+
+extension AgentSettings.SpoolPlace {
+    fileprivate init(_ map: SettingsMap) throws(SettingsError) {
+        path = try map.value("path").path()
+        bytesMax = Int(try map.optional("bytes_max")?.byteCount(in: 4_194_304...1_099_511_627_776) ?? 268_435_456)
+        ageMax = try map.optional("age_max")?.milliseconds(in: 3_600_000...31_536_000_000) ?? 1_209_600_000
+    }
+}
+
+extension AgentSettings.Bus {
+    fileprivate init(_ map: SettingsMap, interval: Int64, identityInterval: Int64) throws(SettingsError) {
+        let place = try map.value("tcp")
+        (host, port) = try Self.endpoint(place)
+        timeout = try map.optional("timeout")?.milliseconds(in: 100...60_000)
+        meters = []
+        for item in try map.value("meters").list(count: 1...256) {
+            let meter = try AgentSettings.Meter(
+                try item.map(), interval: interval, identityInterval: identityInterval)
+            guard !meters.contains(where: { $0.unit == meter.unit }) else {
+                throw item.error("has unit \(meter.unit), as another meter of this bus has")
+            }
+            meters.append(meter)
+        }
+    }
+
+    /// `host:port`, `[address]:port`, or a host alone with port 502.
+    private static func endpoint(_ value: SettingsValue) throws(SettingsError) -> (String, UInt16) {
+        let allowed = "host:port, [IPv6 address]:port, or host (port 502)"
+        let text = try value.text(1...260)
+        var (host, port) = (text[...], "502"[...])
+        if text.first == "[" {
+            guard let end = text.firstIndex(of: "]") else { throw value.error("lacks ]", allowed: allowed) }
+            host = text[text.index(after: text.startIndex)..<end]
+            let rest = text[text.index(after: end)...]
+            if !rest.isEmpty {
+                guard rest.first == ":" else { throw value.error("is no endpoint", allowed: allowed) }
+                port = rest.dropFirst()
+            }
+        } else if let colon = text.lastIndex(of: ":") {
+            host = text[..<colon]
+            port = text[text.index(after: colon)...]
+            guard !host.contains(":") else { throw value.error("is no endpoint", allowed: allowed) }
+        }
+        guard let number = UInt16(port), number > 0, !host.isEmpty, !host.contains(" ") else {
+            throw value.error("is no endpoint", allowed: allowed)
+        }
+        return (String(host), number)
+    }
+}
+
+extension AgentSettings.Meter {
+    fileprivate init(_ map: SettingsMap, interval: Int64, identityInterval: Int64) throws(SettingsError) {
+        id = try map.value("id").name()
+        unit = try map.optional("unit")?.int(in: 0...255) ?? 1
+        let name = try map.value("profile")
+        profile = try name.word("vendor/model out of a-z 0-9 - _ . with one /", count: 3...81) { byte in
+            (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || [0x2D, 0x2E, 0x2F, 0x5F].contains(byte)
+        }
+        // It becomes part of a path.
+        guard !profile.contains(".."), profile.first != "/", profile.split(separator: "/").count == 2 else {
+            throw name.error("is no profile's name", allowed: "vendor/model")
+        }
+        self.interval = try map.optional("interval")?.milliseconds(in: AgentSettings.intervals) ?? interval
+        self.identityInterval =
+            try map.optional("identity_interval")?.milliseconds(in: AgentSettings.identityIntervals) ?? identityInterval
+        quantities = []
+        for item in try map.optional("quantities")?.list(count: 1...64) ?? [] {
+            let text = try item.text(1...32)
+            guard let code = ObisCode(text) else {
+                throw item.error("is no OBIS code", allowed: "A-B:C.D.E such as 1-0:2.8.0")
+            }
+            quantities.append(code)
+        }
+    }
+}
+
+extension SettingsValue {
+    fileprivate func name() throws(SettingsError) -> Identifier {
+        guard let identifier = Identifier(try identifier()) else { throw error("is no identifier") }
+        return identifier
+    }
+
+    fileprivate func instant() throws(SettingsError) -> UTCInstant {
+        guard let instant = UTCInstant(try instantText()) else {
+            throw error("is no instant", allowed: "an instant in UTC such as 2016-07-07T06:00:00Z")
+        }
+        return instant
+    }
+}

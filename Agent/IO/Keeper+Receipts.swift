@@ -1,0 +1,169 @@
+// What the keeper does about a receipt: verified, weighed against our own records, remembered with the next commit.
+
+internal import AgentCore
+internal import Evidence
+internal import Glibc
+internal import Keys
+
+extension Keeper {
+    func receive(receipt bytes: [UInt8]) throws {
+        let now = clock.now()
+        guard let (receipt, _) = trust.receipt(bytes, at: now.utc, monotonic: now.monotonic) else {
+            log.line(.warning, "a receipt is not signed by a key that may", limit: "")
+            return
+        }
+        let stream = streams[sending]
+        let own =
+            receipt.durableThrough == 0 ? nil : try spool.record(covering: receipt.durableThrough, in: stream)?.own
+        let sent = Chain(gateway: settings.gateway, stream: stream.id, head: stream.head, link: stream.link)
+        switch receipt.judged(chain: sent, held: stream.receipted, own: own) {
+        case .ignored(let reason):
+            if reason != .otherStream {
+                log.line(
+                    .warning, "a receipt does not fit this gateway's records",
+                    [("reason", "\(reason)"), ("seq", String(receipt.durableThrough))], limit: "\(reason)")
+            }
+            return
+        case .holds(let through): held(through, now, bytes, receipt)
+        case .wentBack(let through, let before):
+            log.line(
+                .warning, "the collector holds less than it did: sending again",
+                [("from", String(through + 1)), ("held", String(before))])
+            planner.note(
+                .receiptWentBack(stream: stream.id, to: through, held: before, uptime: now.uptime),
+                subject: "\(through)", monotonic: now.monotonic)
+            held(through, now, bytes, receipt)
+        case .newStream(let lastKnown, let reason): return try endStream(lastKnown: lastKnown, reason: reason)
+        }
+        if let from = receipt.resendFrom { window.goBack(to: max(from, 1), now: now.monotonic) }
+        for refusal in receipt.refusals { try answer(refusal) }
+        moveOn()
+    }
+
+    private func held(_ through: UInt64, _ now: Moment, _ bytes: [UInt8], _ receipt: Receipt) {
+        window.receipt(through: through, now: now.monotonic, jitter: jitter())
+        receiptReceivedAt = now.monotonic
+        streams[sending].receipted = through
+        agent.receipt = bytes
+        agent.keyListNumber = max(agent.keyListNumber, trust.number)
+        if let checkpoint = receipt.checkpoint { agent.checkpoint = checkpoint.note }
+    }
+
+    /// Goes on with the next stream when everything of this one is receipted, or nothing of it is taken any more.
+    func moveOn() {
+        let next = Self.oldestUnsent(streams)
+        guard next != sending else { return }
+        sending = next
+        let now = clock.now().monotonic
+        let wasConnected = window.isConnected
+        window = UplinkWindow(limits: settings.limits, receipted: streams[next].receipted, now: now)
+        if wasConnected { window.connected(now: now) }
+        log.line(.info, "sending the next stream", [("stream", streams[next].id.description)])
+    }
+
+    static func oldestUnsent(_ streams: [StreamState]) -> Int {
+        streams.firstIndex { !$0.isEnded && $0.receipted < $0.head } ?? streams.count - 1
+    }
+
+    // MARK: Refusals
+
+    private func answer(_ refusal: Receipt.Refusal) throws {
+        let stream = streams[sending]
+        guard refusal.sequence > stream.receipted, refusal.sequence <= stream.head,
+            let row = try spool.record(covering: refusal.sequence, in: stream)
+        else { return }
+        let isSound = isSound(row, stream)
+        log.line(
+            .error, "the collector refuses a record",
+            [
+                ("seq", String(refusal.sequence)), ("code", String(refusal.code)),
+                ("own-copy", isSound ? "sound" : "broken"),
+            ],
+            limit: "\(refusal.code)")
+        switch refusal.answered(isSound: isSound) {
+        case .resend: window.goBack(to: row.first, now: clock.now().monotonic)
+        case .replace: try replace(row, stream)
+        case .wait: break
+        }
+    }
+
+    /// Whether our copy still is what was signed.
+    private func isSound(_ row: StoredRecord, _ stream: StreamState) -> Bool {
+        guard let envelope = row.envelope else { return row.range(reason: "") != nil }
+        do {
+            let message = try SignedMessage(parsing: envelope, as: .record)
+            guard message.isSigned(by: key.publicKey), let place = row.place else { return false }
+            return place.stream == stream.id && place.sequence == row.first
+                && (row.kind == .skip || message.identity == row.link)
+        } catch { return false }  // Not an envelope any more: that is the answer.
+    }
+
+    /// Puts a skip where a broken record stands; the broken bytes are kept beside the spool.
+    private func replace(_ row: StoredRecord, _ stream: StreamState) throws {
+        quarantine(row, stream)
+        let before = try spool.record(covering: row.first - 1, in: stream)?.range(reason: "")
+        let after = try spool.record(after: row.through, in: stream)?.range(reason: "")
+        guard let clock = before?.lastClock ?? after?.firstClock else { return }
+        // What follows names the identity that was signed; the stored link may be as damaged as the record.
+        let next = try spool.record(after: row.through, in: stream)?.place?.previous
+        let range = ForgottenRange(
+            first: row.first, through: row.through, link: next ?? row.link, firstClock: clock, lastClock: clock,
+            completeThrough: before?.completeThrough ?? after?.completeThrough ?? 0, losses: [],
+            reason: ForgottenRange.damaged)
+        guard try skip(range, stream) != nil else { return }
+        let now = self.clock.now()
+        if row.kind == .birth { planner.bearAgain() }
+        planner.note(
+            .quarantined(row.first, row.through, reason: ForgottenRange.damaged, uptime: now.uptime),
+            subject: "\(stream.id) \(row.first)", monotonic: now.monotonic)
+        window.goBack(to: row.first, now: now.monotonic)
+    }
+
+    private func quarantine(_ row: StoredRecord, _ stream: StreamState) {
+        guard let envelope = row.envelope else { return }
+        let path = spool.folder + "/quarantine-\(stream.id)-\(row.first).cbor"
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        _ = write(descriptor, envelope, envelope.count)
+        close(descriptor)
+    }
+
+    // MARK: A new stream
+
+    /// The collector takes nothing more of the stream being sent. What was not receipted of it stays in the spool until
+    /// room is needed; the next stream's birth names it.
+    private func endStream(lastKnown: UInt64, reason: String) throws {
+        // A commit that is not durable yet belongs to the stream it was signed for.
+        guard pending == nil else { return }
+        let stream = streams[sending]
+        log.line(
+            .warning, "the stream ends", [("stream", stream.id.description), ("reason", reason)], limit: "")
+        var after = streams
+        after[sending].isEnded = true
+        let isCurrent = sending == streams.count - 1
+        do {
+            try spool.commit([], agent: agent, streams: after)
+            if isCurrent { try openStream(after: stream, lastKnown: lastKnown, reason: reason) }
+        } catch {
+            // Whatever part was applied is read back; the next receipt tries again.
+            log.line(.error, "a new stream could not be opened", [("error", "\(error)")], limit: "")
+            try spool.reload()
+        }
+        streams = spool.streams
+        guard let current = streams.last else { return }
+        chain = Chain(gateway: settings.gateway, stream: current.id, head: current.head, link: current.link)
+        moveOn()
+    }
+
+    private func openStream(after old: StreamState, lastKnown: UInt64, reason: String) throws {
+        guard let id = StreamID(secureRandom(count: 8)) else { return }
+        let now = clock.now()
+        try spool.open(StreamState(ordinal: old.ordinal + 1, id: id))
+        try SpoolFolder(spool.folder).write(SpoolFolder.Marks(machine: SpoolFolder.machine(), stream: id))
+        planner.begin(after: Birth.Predecessor(stream: old.id, lastSequence: lastKnown, reason: reason))
+        guard old.receipted < old.head else { return }
+        planner.note(
+            .quarantined(old.receipted + 1, old.head, reason: "not taken: \(reason)", uptime: now.uptime),
+            subject: "\(old.id)", monotonic: now.monotonic)
+    }
+}

@@ -1,0 +1,40 @@
+// Making room: what the policy lets go is replaced by a range that a skip could stand for. Never a birth, note or key.
+
+internal import AgentCore
+internal import Quantities
+
+extension Keeper {
+    /// Deletes what space or age asks for, oldest stream first.
+    ///
+    /// - Parameter isFull: the disk refused the last write.
+    func makeRoom(isFull: Bool) {
+        let now = clock.now().utc
+        do {
+            for index in streams.indices {
+                let used = try spool.usedBytes()
+                let stream = streams[index]
+                // Nobody takes what is left of an ended stream: it goes like receipted records.
+                let receipted = stream.isEnded ? stream.head : stream.receipted
+                let isQuiet = !isFull && used <= settings.policy.forgetAbove
+                if isQuiet, now.milliseconds < forgetAt { continue }
+                let runs = settings.policy.runs(
+                    try spool.outline(of: stream), receipted: receipted, used: used, now: now, isFull: isFull)
+                for run in runs {
+                    try spool.forget(run, of: stream)
+                    guard run.isSacrifice else { continue }
+                    log.line(
+                        .error, "spool full: unreceipted readings sacrificed",
+                        [("from", String(run.first)), ("to", String(run.through))], limit: "")
+                    window.goBack(to: min(run.first, window.next), now: clock.now().monotonic)
+                }
+            }
+            // Age moves slowly: looking each commit would read the outline for nothing.
+            if now.milliseconds >= forgetAt { forgetAt = now.milliseconds + Self.forgetEvery }
+        } catch {
+            log.line(.error, "the spool could not make room", [("error", "\(error)")], limit: "")
+        }
+    }
+
+    /// House milliseconds between two looks for records that are too old.
+    private static var forgetEvery: Int64 { 3_600_000 }
+}

@@ -1,0 +1,310 @@
+// The keeper: one thread that commits what was read, and sends what is not receipted. It owns spool, chain and window.
+//
+// Order of a commit: cut, sign, store (durable), then send the stored bytes. A crash between any two steps loses the
+// open commit at most, which the next start names in a note. Receipts are in Keeper+Receipts, room in Keeper+Room.
+
+package import AgentCore
+internal import Evidence
+internal import Glibc
+package import Keys
+package import MQTT
+package import Quantities
+
+/// What wakes the keeper before its time.
+package enum KeeperEvent: Sendable {
+    case uplink(MQTTEvent)
+    /// Commit what there is, wait briefly for receipts, end.
+    case stop
+}
+
+/// Everything the keeper is told before it starts.
+package struct KeeperSettings: Sendable {
+    package var gateway: Identifier
+    package var agentVersion: String
+    package var replay: (start: UTCInstant, speed: Int64)?
+    /// Real milliseconds between commits.
+    package var commitEvery: Int64
+    package var limits: UplinkWindow.Limits
+    package var policy: SpoolPolicy
+    /// Real milliseconds a stop waits for receipts.
+    package var drain: Int64 = 2_000
+
+    package init(
+        gateway: Identifier, agentVersion: String, replay: (start: UTCInstant, speed: Int64)?, commitEvery: Int64,
+        limits: UplinkWindow.Limits, policy: SpoolPolicy
+    ) {
+        self.gateway = gateway
+        self.agentVersion = agentVersion
+        self.replay = replay
+        self.commitEvery = commitEvery
+        self.limits = limits
+        self.policy = policy
+    }
+}
+
+/// Not Sendable: everything in it belongs to the thread that calls ``run()``.
+package final class Keeper {
+    /// Signed records that are not durable yet. They are stored as they are, however often it takes.
+    struct Pending {
+        let records: [ChainedRecord]
+        let chain: Chain
+        let uptime: UInt64
+        let births: Int
+    }
+
+    let settings: KeeperSettings
+    let spool: Spool
+    let reserve: SpoolReserve
+    let key: PrivateKey
+    let trust: ReceiptTrust
+    let clock: MachineClock
+    let recorder: Recorder
+    let inbox: Mailbox<KeeperEvent>
+    /// Nil: nothing is sent; reading and storing go on.
+    let session: MQTTSession?
+    let log: Log
+    let board: StatusBoard
+
+    var planner: CommitPlanner
+    var chain: Chain
+    var pending: Pending?
+    var agent: AgentState
+    /// Streams as they will be remembered by the next commit.
+    var streams: [StreamState]
+    var window: UplinkWindow
+    /// Position in `streams` of the stream being sent: the oldest with something unreceipted.
+    var sending: Int
+    var isStopping = false
+    /// The disk took the last commit.
+    var isWritable = true
+    var receiptReceivedAt: Int64?
+    private var opening: OpenCommit.Cut?
+    private var openingNotices: [BusNotice] = []
+    private var startedAt: Int64
+    private var commitAt: Int64
+    var statusSentAt: Int64 = .min
+    var boardAt: Int64 = .min / 2
+    /// House time of the next look for records that are too old.
+    var forgetAt: Int64 = .min
+    var lastBirth: [UInt8]?
+    var offset: (milliseconds: Int64, sync: Int)?
+
+    /// - Parameters:
+    ///   - start: what the spool holds and what is to be said about it.
+    package init(
+        settings: KeeperSettings, start: KeeperStart, key: PrivateKey, trust: ReceiptTrust, clock: MachineClock,
+        recorder: Recorder, inbox: Mailbox<KeeperEvent>, session: MQTTSession?, log: Log, board: StatusBoard
+    ) {
+        let now = clock.now()
+        self.settings = settings
+        spool = start.spool
+        reserve = start.reserve
+        self.key = key
+        self.trust = trust
+        self.clock = clock
+        self.recorder = recorder
+        self.inbox = inbox
+        self.session = session
+        self.log = log
+        self.board = board
+        agent = start.spool.agent
+        streams = start.spool.streams
+        lastBirth = start.lastBirth
+        chain = start.chain
+        planner = start.planner
+        sending = Self.oldestUnsent(streams)
+        window = UplinkWindow(limits: settings.limits, receipted: streams[sending].receipted, now: now.monotonic)
+        startedAt = now.monotonic
+        commitAt = now.monotonic
+    }
+
+    /// Runs until a stop event.
+    ///
+    /// - Throws: when the spool cannot be used any more. The process ends then; the next start salvages.
+    package func run() throws {
+        log.line(.info, "keeping", [("stream", chain.stream.description), ("head", String(chain.head))])
+        while !isStopping {
+            for event in inbox.take(within: nanosecondsToWait()) { try handle(event) }
+            try step()
+        }
+        try finish()
+    }
+
+    private func step() throws {
+        let now = clock.now().monotonic
+        if now >= commitAt {
+            commitAt = now + (isOpen(now) ? settings.commitEvery : 20)
+            if isOpen(now) { try commit(isFinal: false) } else { collect() }
+        }
+        try send()
+        publishStatus()
+        updateBoard()
+    }
+
+    private func nanosecondsToWait() -> Int64 {
+        let now = clock.now().monotonic
+        let wakeAt = min(commitAt, window.wakeAt(head: streams[sending].head) ?? .max)
+        return max(0, min(wakeAt - now, 1_000)) * 1_000_000
+    }
+
+    private func handle(_ event: KeeperEvent) throws {
+        switch event {
+        case .stop: isStopping = true
+        case .uplink(let event): try handle(event)
+        }
+    }
+
+    // MARK: Commit
+
+    /// Whether the first birth need not wait any more for meters to say who they are.
+    private func isOpen(_ now: Int64) -> Bool { planner.isOpen(since: startedAt, now: now) }
+
+    /// Before the first birth: what is read waits, but who the meters are is looked at.
+    private func collect() {
+        let (_, cut, notices) = recorder.cut()
+        planner.take(notices)
+        opening = opening.map { $0.joined(cut) } ?? cut
+        openingNotices += notices
+    }
+
+    func commit(isFinal: Bool) throws {
+        if pending == nil {
+            pending = try prepare()
+        }
+        agent.isClean = isFinal
+        if let pending { agent.uptime = pending.uptime }
+        var attempts = 0
+        while attempts < 2 {
+            attempts += 1
+            do {
+                try store(pending?.records ?? [])
+                return landed()
+            } catch {
+                if try isDurable() { return landed() }
+                try refused(error)
+            }
+        }
+    }
+
+    /// Cuts and signs. The bytes are final from here on.
+    private func prepare() throws -> Pending? {
+        var (moment, cut, notices) = recorder.cut()
+        if let early = opening {
+            cut = early.joined(cut)
+            notices = openingNotices + notices
+            opening = nil
+            openingNotices = []
+        }
+        let clock = self.clock.recordClock(moment)
+        noteClockStep(clock, moment.monotonic)
+        let bodies = planner.bodies(
+            CommitPlanner.Input(cut: cut, notices: notices, clock: clock, monotonic: moment.monotonic))
+        report(notices)
+        guard !bodies.isEmpty else { return nil }
+        var chain = self.chain
+        var records: [ChainedRecord] = []
+        for planned in bodies {
+            records.append(
+                try chain.append(
+                    planned.body, clock: clock, completeThrough: planned.completeThrough,
+                    sign: { try SignedMessage.signing($0, as: .record, with: key) }))
+        }
+        agent.boot = clock.boot
+        return Pending(
+            records: records, chain: chain, uptime: moment.uptime, births: records.filter { $0.kind == .birth }.count)
+    }
+
+    private func store(_ records: [ChainedRecord]) throws {
+        // Nothing new and nothing to remember: no write, flash is counted.
+        if records.isEmpty, agent == spool.agent, streams == spool.streams { return }
+        try spool.commit(records, agent: agent, streams: streams)
+    }
+
+    /// After a failed write: whether it was applied and only the answer was lost.
+    private func isDurable() throws -> Bool {
+        do { try spool.reload() } catch let error as DatabaseError where !error.isDamaged { return false }
+        guard let pending, let last = spool.streams.last else { return spool.agent == agent }
+        return last.id == pending.chain.stream && last.head == pending.chain.head && last.link == pending.chain.link
+    }
+
+    private func landed() {
+        if !isWritable { log.line(.info, "the spool takes records again") }
+        isWritable = true
+        reserve.restore()
+        streams = spool.streams
+        if let pending {
+            chain = pending.chain
+            if let birth = pending.records.last(where: { $0.kind == .birth }) {
+                lastBirth = birth.envelope
+                publishBirth()
+            }
+        }
+        pending = nil
+        makeRoom(isFull: false)
+    }
+
+    private func refused(_ error: any Error) throws {
+        isWritable = false
+        log.line(.error, "the spool refuses a commit; reading goes on", [("error", "\(error)")], limit: "")
+        guard let database = error as? DatabaseError else { return }
+        if database.isDamaged { throw SpoolError.database(database) }
+        if database.isFull {
+            reserve.release()
+            makeRoom(isFull: true)
+        }
+    }
+
+    private func noteClockStep(_ clock: RecordClock, _ monotonic: Int64) {
+        let now = clock.utc.milliseconds - Int64(clamping: clock.uptimeMilliseconds)
+        defer { offset = (now, clock.sync) }
+        guard let before = offset, abs(now - before.milliseconds) > 1_000 || clock.sync != before.sync else { return }
+        planner.note(
+            .clockStepped(
+                by: now - before.milliseconds, before: before.sync, now: clock.sync,
+                uptime: clock.uptimeMilliseconds),
+            subject: "", monotonic: monotonic)
+        log.line(
+            .warning, "the clock was stepped",
+            [("ms", String(now - before.milliseconds)), ("sync", String(clock.sync))], limit: "")
+    }
+
+    private func report(_ notices: [BusNotice]) {
+        for notice in notices {
+            switch notice {
+            case .overrun(let overrun):
+                log.line(
+                    .warning, "a bus is too slow for its intervals",
+                    [("read", String(overrun.read)), ("missed", String(overrun.missed))], limit: "\(overrun.read)")
+            case .silent(let meter, let status):
+                log.line(.warning, "meter does not answer", [("meter", String(meter)), ("status", String(status))])
+            case .answering(let meter): log.line(.info, "meter answers again", [("meter", String(meter))])
+            case .unreadable(let meter, let reason):
+                log.line(.error, "meter cannot be read", [("meter", String(meter)), ("reason", reason)])
+            case .opened: break
+            case .planned(let plan):
+                log.line(
+                    .info, "meter planned",
+                    [("meter", plan.meter.id.text), ("reads", String(plan.reads.count))])
+            }
+        }
+    }
+
+    // MARK: Stop
+
+    /// Final commit, a short wait for receipts of what is under way, farewell.
+    private func finish() throws {
+        try commit(isFinal: true)
+        let deadline = clock.now().monotonic + settings.drain
+        while window.isConnected, window.receipted < streams[sending].head, clock.now().monotonic < deadline {
+            try send()
+            for event in inbox.take(within: 50_000_000) {
+                if case .uplink(let event) = event { try handle(event) }
+            }
+        }
+        // Receipts that came meanwhile are remembered; without them the next start only sends again.
+        try commit(isFinal: true)
+        session?.stop(within: .seconds(2), sendingWill: true)
+        spool.close()
+        log.line(.info, "stopped", [("head", String(chain.head)), ("receipted", String(window.receipted))])
+    }
+}

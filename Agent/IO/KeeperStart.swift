@@ -1,0 +1,103 @@
+// What a start finds in the spool folder, and which stream it goes on with: the same one, or a new one that says why.
+
+package import AgentCore
+internal import CBOR
+internal import Evidence
+internal import Keys
+internal import Quantities
+
+/// The spool, opened and ready for a keeper.
+package struct KeeperStart {
+    package let spool: Spool
+    package let reserve: SpoolReserve
+    package let opening: Spool.Opening
+    package var chain: Chain
+    package var planner: CommitPlanner
+    package var lastBirth: [UInt8]?
+
+    /// Opens the folder, salvages what is damaged, decides about the stream and remembers that a run has begun.
+    ///
+    /// - Throws: ``SpoolError``, ``SystemError``, ``DatabaseError``: the agent cannot keep anything then.
+    package init(
+        folder: String, settings: KeeperSettings, meters: [ConfiguredMeter], key: SpoolKey, clock: MachineClock,
+        log: Log
+    ) throws {
+        let now = clock.now()
+        try SpoolFolder.create(folder)
+        let marks = try SpoolFolder(folder).marks()
+        let machine = SpoolFolder.machine()
+        (spool, opening) = try Spool.openOrSalvage(
+            folder: folder, gateway: settings.gateway, bytesMax: settings.policy.bytesMax, key: key, at: now.utc,
+            log: log)
+        reserve = SpoolReserve(folder: folder)
+        reserve.restore()
+
+        let change = Self.change(opening, spool, marks, machine)
+        var predecessor: Birth.Predecessor?
+        if spool.streams.isEmpty || change != nil {
+            predecessor = Self.predecessor(spool, marks, reason: change ?? "the spool was lost")
+            guard let id = StreamID(secureRandom(count: 8)) else { throw SpoolError.damaged("no stream id") }
+            try spool.open(StreamState(ordinal: (spool.streams.last?.ordinal ?? 0) + 1, id: id))
+            log.line(
+                .info, "new stream",
+                [("stream", id.description), ("reason", change ?? (predecessor?.reason ?? "first"))])
+        }
+        guard let stream = spool.streams.last else { throw SpoolError.damaged("no stream is open") }
+        // After the stream is durable: a crash in between makes one more stream, never two gateways with one.
+        try SpoolFolder(folder).write(SpoolFolder.Marks(machine: machine, stream: stream.id))
+
+        chain = Chain(gateway: settings.gateway, stream: stream.id, head: stream.head, link: stream.link)
+        lastBirth = try spool.latestBirth(of: stream)
+        let born = lastBirth.flatMap(Self.birth)
+        planner = CommitPlanner(
+            register: MeterRegister(meters), agentVersion: settings.agentVersion, replay: settings.replay,
+            born: born?.withoutPredecessor, predecessor: predecessor, monotonic: now.monotonic)
+        noteCrash(born, settings, clock, now)
+        var agent = spool.agent
+        agent.isClean = false
+        agent.session += 1
+        try spool.commit([], agent: agent, streams: spool.streams)
+    }
+
+    /// Why the stream that is there cannot go on; nil when it can.
+    private static func change(
+        _ opening: Spool.Opening, _ spool: Spool, _ marks: SpoolFolder.Marks?, _ machine: String
+    ) -> String? {
+        if case .salvaged = opening { return "the spool was damaged" }
+        if spool.streams.last?.isEnded == true { return "the stream was ended" }
+        if let marks, !machine.isEmpty, !marks.machine.isEmpty, marks.machine != machine {
+            return "another machine: the disk was moved or cloned"
+        }
+        return nil
+    }
+
+    private static func predecessor(
+        _ spool: Spool, _ marks: SpoolFolder.Marks?, reason: String
+    ) -> Birth.Predecessor? {
+        if let last = spool.streams.last {
+            return Birth.Predecessor(stream: last.id, lastSequence: last.head, reason: reason)
+        }
+        return marks.map { Birth.Predecessor(stream: $0.stream, lastSequence: 0, reason: reason) }
+    }
+
+    private static func birth(_ envelope: [UInt8]) -> Birth? {
+        do {
+            let message = try SignedMessage(parsing: envelope, as: .record)
+            guard case .birth(let birth) = try Record(decoding: message.payload).body else { return nil }
+            return birth
+        } catch { return nil }  // Unreadable: another birth explains the reads from here on.
+    }
+
+    private mutating func noteCrash(_ born: Birth?, _ settings: KeeperSettings, _ clock: MachineClock, _ now: Moment) {
+        let before = spool.agent
+        guard let born, !before.isClean else { return }
+        let isComparable = settings.replay != nil || before.boot == clock.boot
+        let speed = UInt64(settings.replay?.speed ?? 1)
+        let lost =
+            isComparable && now.uptime >= before.uptime
+            ? now.uptime - before.uptime : 2 * UInt64(settings.commitEvery) * speed
+        planner.note(
+            born.crashNote(committed: before.uptime, lost: lost, uptime: now.uptime), subject: "",
+            monotonic: now.monotonic)
+    }
+}

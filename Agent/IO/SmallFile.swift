@@ -1,0 +1,35 @@
+// Small files of the system and of the configuration, read in one go. Settings has its own reader.
+
+internal import Glibc
+
+/// Reads whole files within a bound.
+package enum SmallFile {
+    package static let bytesMax = 65_536
+
+    /// The file's text without white space at its ends.
+    package static func text(_ path: String) throws(SystemError) -> String {
+        let bytes = try bytes(path, max: bytesMax)
+        let white: Set<UInt8> = [0x20, 0x0A, 0x0D, 0x09]
+        let body = bytes.drop { white.contains($0) }.reversed().drop { white.contains($0) }.reversed()
+        return String(decoding: Array(body), as: UTF8.self)
+    }
+
+    /// At most `max` bytes of a file; a longer one is cut.
+    package static func bytes(_ path: String, max: Int) throws(SystemError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw SystemError("open \(path)") }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: max)
+        var count = 0
+        while count < bytes.count {
+            let got = bytes.withUnsafeMutableBytes { buffer in
+                read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+            }
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw SystemError("read \(path)") }
+            if got == 0 { break }
+            count += got
+        }
+        return Array(bytes[..<count])
+    }
+}

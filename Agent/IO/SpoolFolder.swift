@@ -1,0 +1,85 @@
+// The folder around the spool: its marks (which machine, which stream) and the room kept for a full disk.
+
+internal import Evidence
+internal import Glibc
+internal import Proofs
+internal import Quantities
+
+/// The folder that holds `spool.db`, `marks`, `reserve` and what was quarantined.
+struct SpoolFolder {
+    /// What stands beside the database, so that a moved, cloned or unreadable one is noticed.
+    struct Marks: Hashable, Sendable {
+        /// SHA-256 of /etc/machine-id in hexadecimal; empty where the machine has none.
+        let machine: String
+        let stream: StreamID
+    }
+
+    let path: String
+
+    init(_ path: String) { self.path = path }
+
+    /// Makes the folder, for its owner only, unless it is there. Its parent must exist.
+    static func create(_ path: String) throws(SystemError) {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw SystemError("create folder \(path)") }
+    }
+
+    /// This machine's mark.
+    static func machine() -> String {
+        do {
+            let text = try SmallFile.text("/etc/machine-id")
+            return text.isEmpty ? "" : Digest(of: Array(text.utf8)).description
+        } catch { return "" }  // Not every system has one; then a clone cannot be told.
+    }
+
+    /// Nil when there are none, or they cannot be understood: they are only a hint.
+    func marks() throws(SystemError) -> Marks? {
+        let text: String
+        do { text = try SmallFile.text(path + "/marks") } catch {
+            if error.code == ENOENT { return nil }
+            throw error
+        }
+        let lines = text.split(separator: "\n").map { $0.split(separator: " ", omittingEmptySubsequences: false) }
+        guard lines.count == 2, lines[0].count == 2, lines[1].count == 2, lines[0][0] == "machine",
+            lines[1][0] == "stream", let bytes = [UInt8](hex: String(lines[1][1])), let stream = StreamID(bytes)
+        else { return nil }
+        return Marks(machine: String(lines[0][1]), stream: stream)
+    }
+
+    /// Whole or not at all: a crash leaves the old marks, perhaps with a temporary file beside them.
+    func write(_ marks: Marks) throws(SystemError) {
+        let bytes = Array("machine \(marks.machine)\nstream \(marks.stream)\n".utf8)
+        let temporary = path + "/marks.new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw SystemError("create \(temporary)") }
+        defer { close(descriptor) }
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
+            rename(temporary, path + "/marks") == 0
+        else { throw SystemError("write \(path)/marks") }
+    }
+}
+
+/// Room on the disk that is given back when the disk is full, so that a skip can be written.
+package final class SpoolReserve {
+    static let bytes = 1_048_576
+
+    private let path: String
+    private var isHeld = false
+
+    init(folder: String) { path = folder + "/reserve" }
+
+    /// Takes the room if there is any. Called after each commit that worked; does nothing while it is held.
+    func restore() {
+        guard !isHeld else { return }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        // Real blocks, not a hole: only these can be given back.
+        isHeld = posix_fallocate(descriptor, 0, Self.bytes) == 0
+        if !isHeld { unlink(path) }
+    }
+
+    func release() {
+        unlink(path)
+        isHeld = false
+    }
+}

@@ -1,0 +1,121 @@
+// What the agent says about itself to a person on the machine: written by the keeper, read by the control socket.
+
+internal import AgentCore
+internal import Evidence
+internal import Quantities
+internal import Synchronization
+
+/// The keeper's figures at its last step.
+package struct AgentFigures: Hashable, Sendable {
+    package var gateway = ""
+    package var stream = ""
+    package var head: UInt64 = 0
+    package var receipted: UInt64 = 0
+    package var sendingStream = ""
+    package var inFlight = 0
+    package var resends = 0
+    package var isConnected = false
+    /// Real seconds since the last receipt that counted; nil: none in this run.
+    package var secondsSinceReceipt: Int64?
+    package var session: UInt64 = 0
+    package var spoolBytes = 0
+    package var spoolBytesMax = 0
+    package var isWritable = true
+    package var waiting = 0
+
+    package init() {}
+}
+
+package final class StatusBoard: Sendable {
+    private let figures = Mutex(AgentFigures())
+    private let recorder: Recorder
+    private let endpoints: [String]
+
+    package init(recorder: Recorder, endpoints: [String]) {
+        self.recorder = recorder
+        self.endpoints = endpoints
+    }
+
+    package func set(_ new: AgentFigures) { figures.withLock { $0 = new } }
+
+    /// One JSON object on one line.
+    package var json: String {
+        let now = figures.withLock { $0 }
+        var fields: [String] = [
+            "\"gateway\":\(Self.quoted(now.gateway))", "\"stream\":\(Self.quoted(now.stream))", "\"head\":\(now.head)",
+            "\"receipted\":\(now.receipted)", "\"sending\":\(Self.quoted(now.sendingStream))",
+            "\"in_flight\":\(now.inFlight)", "\"resends\":\(now.resends)", "\"connected\":\(now.isConnected)",
+            "\"session\":\(now.session)", "\"spool_bytes\":\(now.spoolBytes)",
+            "\"spool_bytes_max\":\(now.spoolBytesMax)", "\"spool_writable\":\(now.isWritable)",
+            "\"reads_waiting\":\(recorder.waiting)",
+        ]
+        fields.append("\"seconds_since_receipt\":" + (now.secondsSinceReceipt.map(String.init) ?? "null"))
+        let buses = zip(endpoints, recorder.figures).map { endpoint, bus in
+            "{\"endpoint\":\(Self.quoted(endpoint)),\"requests\":\(bus.requests),\"good\":\(bus.good),"
+                + "\"exceptions\":\(bus.exceptions),\"timeouts\":\(bus.timeouts),\"other_failures\":\(bus.otherFailures),"
+                + "\"backed_off\":\(bus.backedOff),\"connects\":\(bus.connects),\"missed\":\(bus.missed),"
+                + "\"took_ms_max\":\(bus.tookMax)}"
+        }
+        fields.append("\"buses\":[\(buses.joined(separator: ","))]")
+        return "{" + fields.joined(separator: ",") + "}\n"
+    }
+
+    /// For people: aligned lines.
+    package var text: String {
+        let now = figures.withLock { $0 }
+        let percent = now.spoolBytesMax == 0 ? 0 : now.spoolBytes * 100 / now.spoolBytesMax
+        var lines = [
+            "gateway    \(now.gateway)", "stream     \(now.stream)",
+            "records    \(now.head) signed, \(now.receipted) receipted of \(now.sendingStream)",
+            "uplink     \(now.isConnected ? "connected" : "not connected"), \(now.inFlight) in flight, "
+                + "\(now.resends) resends, last receipt "
+                + (now.secondsSinceReceipt.map { "\($0) s ago" } ?? "not in this run"),
+            "spool      \(now.spoolBytes) of \(now.spoolBytesMax) bytes (\(percent) %)"
+                + (now.isWritable ? "" : ", REFUSES WRITES"),
+            "waiting    \(recorder.waiting) reads for the next commit",
+        ]
+        for (endpoint, bus) in zip(endpoints, recorder.figures) {
+            lines.append(
+                "bus        \(endpoint): \(bus.requests) requests, \(bus.good) good, \(bus.exceptions) exceptions, "
+                    + "\(bus.timeouts) timeouts, \(bus.otherFailures) other failures, \(bus.backedOff) backed off, "
+                    + "\(bus.missed) missed, \(bus.connects) connects, slowest \(bus.tookMax) ms")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\" + String(scalar)
+            case _ where scalar.value < 0x20: result += "\\u00" + String(scalar.value + 256, radix: 16).dropFirst()
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+extension Keeper {
+    func updateBoard() {
+        let now = clock.now().monotonic
+        guard now - boardAt >= 200 else { return }
+        boardAt = now
+        var figures = AgentFigures()
+        figures.gateway = settings.gateway.text
+        figures.stream = chain.stream.description
+        figures.head = chain.head
+        figures.receipted = window.receipted
+        figures.sendingStream = streams[sending].id.description
+        figures.inFlight = window.inFlightCount
+        figures.resends = window.timeouts
+        figures.isConnected = window.isConnected
+        figures.secondsSinceReceipt = receiptReceivedAt.map { (now - $0) / 1000 }
+        figures.session = agent.session
+        // A figure for people: when it cannot be had, the commit says why.
+        do { figures.spoolBytes = try spool.usedBytes() } catch { figures.spoolBytes = 0 }
+        figures.spoolBytesMax = settings.policy.bytesMax
+        figures.isWritable = isWritable
+        board.set(figures)
+    }
+}

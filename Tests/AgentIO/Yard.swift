@@ -1,0 +1,107 @@
+// A yard to run a real agent in: keys, key list, broker, plant, configuration. One per test.
+
+internal import AgentIO
+internal import Evidence
+internal import Foundation
+internal import Keys
+internal import Kit
+internal import Quantities
+
+final class Yard {
+    let place: TemporaryDirectory
+    let gateway: Identifier
+    let key: PrivateKey
+    let receiptKey: PrivateKey
+    let brokerPort: UInt16
+    let meterPort: UInt16
+    let inverterPort: UInt16
+    private(set) var broker: ChildProcess?
+    private(set) var plant: ChildProcess?
+    private(set) var agent: ChildProcess?
+    private var starts = 0
+
+    static let start = UTCInstant("2016-07-07T06:00:00Z")!
+    static let speed: Int64 = 3_600
+
+    init() throws {
+        place = try TemporaryDirectory()
+        gateway = Identifier("gw-1")!
+        key = try PrivateKey.generate(.es256)
+        receiptKey = try PrivateKey.generate(.eddsa)
+        let root = try PrivateKey.generate(.eddsa)
+        try key.save(to: place.file("gateway.pem"))
+        let list = KeyList(
+            number: 1, issuedAt: UTCInstant(milliseconds: 0),
+            entries: [
+                KeyList.Entry(
+                    spki: receiptKey.publicKey.spki, role: .receipt, validFrom: UTCInstant(milliseconds: 0),
+                    validTo: UTCInstant(milliseconds: 4_000_000_000_000))
+            ])
+        let message = try SignedMessage.signing(list.encoded, as: .keyList, with: root)
+        try Data(message.encoded).write(to: URL(fileURLWithPath: place.file("key-list.cbor")))
+        try root.publicKey.spki.hex.write(toFile: place.file("root.hex"), atomically: true, encoding: .utf8)
+        brokerPort = try freePort()
+        meterPort = try freePort()
+        inverterPort = try freePort()
+    }
+
+    deinit {
+        for process in [agent, plant, broker] { process?.kill() }
+    }
+
+    func startBroker() throws {
+        try "listener \(brokerPort) 127.0.0.1\nallow_anonymous true\n".write(
+            toFile: place.file("broker.conf"), atomically: true, encoding: .utf8)
+        broker = try ChildProcess(
+            "mosquitto", ["-c", place.file("broker.conf")], outputPath: place.file("broker.log"))
+    }
+
+    func collector() throws -> MiniCollector {
+        try MiniCollector(port: brokerPort, gateway: gateway, gatewayKey: key.publicKey, key: receiptKey)
+    }
+
+    /// Real milliseconds since 1970.
+    static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
+
+    func startPlant(zero: Int64, faults: [String] = []) throws {
+        plant = try ChildProcess(
+            try Workplace.program("kilomint-plant"),
+            [
+                "run", "--csv", Workplace.root + "/Tests/Plant/Data/serf-east-2016.csv", "--port", "\(meterPort)",
+                "--inverter-port", "\(inverterPort)", "--start", Self.start.description, "--speed", "\(Self.speed)",
+                "--zero", "\(zero)",
+            ] + faults, outputPath: place.file("plant.log"))
+    }
+
+    func configuration(zero: Int64, spool: String = "256MiB") -> String {
+        """
+        gateway: \(gateway)
+        key: \(place.file("gateway.pem"))
+        key_list: \(place.file("key-list.cbor"))
+        root_key: \(place.file("root.hex"))
+        mqtt: {host: 127.0.0.1, port: \(brokerPort)}
+        clock:
+          replay: {start: \(Self.start), speed: \(Self.speed), zero: \(UTCInstant(milliseconds: zero))}
+        commit: 200ms
+        resend_after: 500ms
+        spool: {path: \(place.file("spool")), bytes_max: \(spool)}
+        profiles: \(Workplace.root)/firmware-profiles
+        buses:
+          - tcp: 127.0.0.1:\(meterPort)
+            meters: [{id: meter-1, profile: abb/b23}]
+          - tcp: 127.0.0.1:\(inverterPort)
+            meters: [{id: inverter-1, profile: sunspec/inverter-103}]
+        """
+    }
+
+    func startAgent(zero: Int64, spool: String = "256MiB") throws {
+        starts += 1
+        try configuration(zero: zero, spool: spool).write(
+            toFile: place.file("agent.yaml"), atomically: true, encoding: .utf8)
+        agent = try ChildProcess(
+            try Workplace.program("kilomint-agent"), ["run", "--config", place.file("agent.yaml")],
+            outputPath: place.file("agent-\(starts).log"))
+    }
+
+    func agentLog() throws -> String { try agent?.output ?? "" }
+}
