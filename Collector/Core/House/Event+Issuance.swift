@@ -7,101 +7,38 @@ package import Quantities
 extension Event {
     /// What a window's output allocates, and what it leaves over. One event a window.
     package struct AllocationCalculated: EventBody {
-        /// `allocation` of transcript.md.
-        package struct Line: Hashable, Sendable {
-            package let entity: Identifier
-            package let principal: Identifier
-            package let account: Identifier
-            package let share: PartsPerMillion
-            package let amount: Amount
-            /// Of the whole entity.
-            package let verified: Energy
-
-            package init(
-                entity: Identifier, principal: Identifier, account: Identifier, share: PartsPerMillion, amount: Amount,
-                verified: Energy
-            ) {
-                self.entity = entity
-                self.principal = principal
-                self.account = account
-                self.share = share
-                self.amount = amount
-                self.verified = verified
-            }
-        }
-
-        /// What the division left, in minor units: a fraction, negative for a debt.
-        package struct Carry: Hashable, Sendable {
-            package let entity: Identifier
-            package let asset: String
-            package let numerator: Int64
-            package let denominator: Int64
-
-            package init(entity: Identifier, asset: String, numerator: Int64, denominator: Int64) {
-                self.entity = entity
-                self.asset = asset
-                self.numerator = numerator
-                self.denominator = denominator
-            }
-        }
-
         package let window: WindowID
         package let outputDigest: Digest
         /// By (entity, principal).
-        package let lines: [Line]
+        package let allocations: [Allocation]
         package let carries: [Carry]
 
-        package init(window: WindowID, outputDigest: Digest, lines: [Line], carries: [Carry]) {
+        package init(window: WindowID, outputDigest: Digest, allocations: [Allocation], carries: [Carry]) {
             self.window = window
             self.outputDigest = outputDigest
-            self.lines = lines
+            self.allocations = allocations
             self.carries = carries
         }
 
         package var cbor: CBORValue {
-            .fields([
-                (1, .text(window.text)), (2, .digest(outputDigest)),
-                (
-                    3,
-                    .array(
-                        lines.map {
-                            .array([
-                                .id($0.entity), .id($0.principal), .id($0.account), .int($0.share.value),
-                                .int($0.amount.minorUnits), .int($0.verified.wattHours),
-                            ])
-                        })
-                ),
-                (
-                    4,
-                    .array(
-                        carries.map {
-                            .array([.id($0.entity), .text($0.asset), .int($0.numerator), .int($0.denominator)])
-                        })
-                ),
+            .numbered([
+                .text(window.text), .digest(outputDigest), .array(allocations.map { .array($0.fields) }),
+                .array(carries.map { .array($0.fields) }),
             ])
         }
 
         init(_ value: CBORValue) throws(ShapeError) {
             let fields = try value.fields(1...4, "body")
-            let lines = try fields.value(3).list("body.3", max: Event.listMax) { (value, path) throws(ShapeError) in
-                let parts = try value.array(count: 6, path)
-                guard let share = PartsPerMillion(try parts[3].int(path + "[3]")) else {
-                    throw ShapeError(path + "[3]", expected: "0 … 1000000")
-                }
-                return Line(
-                    entity: try parts[0].identifier(path + "[0]"), principal: try parts[1].identifier(path + "[1]"),
-                    account: try parts[2].identifier(path + "[2]"), share: share,
-                    amount: try parts[4].amount(path + "[4]"),
-                    verified: Energy(wattHours: try parts[5].int(path + "[5]")))
+            let allocations = try fields.value(3).list("body.3", max: Event.listMax) {
+                (value, path) throws(ShapeError) in
+                try Allocation(value, path)
             }
             let carries = try fields.value(4).list("body.4", max: Event.listMax) { (value, path) throws(ShapeError) in
-                let parts = try value.array(count: 4, path)
-                return Carry(
-                    entity: try parts[0].identifier(path + "[0]"), asset: try parts[1].shortText(path + "[1]"),
-                    numerator: try parts[2].int(path + "[2]"), denominator: try parts[3].int(path + "[3]"))
+                try Carry(try value.array(path)[...], path)
             }
             self.init(
-                window: try fields.window(1), outputDigest: try fields.digest(2), lines: lines, carries: carries)
+                window: try fields.window(1), outputDigest: try fields.digest(2), allocations: allocations,
+                carries: carries)
         }
     }
 

@@ -75,10 +75,10 @@ struct EventTests {
         .allocationCalculated(
             Event.AllocationCalculated(
                 window: window, outputDigest: digest,
-                lines: [
-                    .init(
-                        entity: id, principal: id, account: other, share: .one, amount: Amount(minorUnits: .max),
-                        verified: Energy(wattHours: 5))
+                allocations: [
+                    Allocation(
+                        entity: id, principal: id, account: other, ppm: 1_000_000, amount: Amount(minorUnits: .max),
+                        verifiedWattHours: 5)
                 ], carries: [.init(entity: id, asset: "K$", numerator: -4, denominator: 1)])),
         .transcriptSealed(Event.Received(envelope: [1])),
         .replayCompared(
