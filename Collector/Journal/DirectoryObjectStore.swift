@@ -57,7 +57,9 @@ package struct DirectoryObjectStore: ObjectStore {
             for directory in try DurableFile.names(in: root) where directory.utf8.count == 2 {
                 for name in try DurableFile.names(in: "\(root)/\(directory)") {
                     // Temporary files of an interrupted put have other names.
-                    guard let bytes = [UInt8](hex: name), bytes.hex == name, let digest = Digest(bytes) else { continue }
+                    guard let bytes = [UInt8](hex: name), bytes.hex == name, let digest = Digest(bytes) else {
+                        continue
+                    }
                     digests.append(digest)
                 }
             }

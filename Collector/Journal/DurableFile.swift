@@ -96,7 +96,9 @@ enum DurableFile {
         var bytes = [UInt8](repeating: 0, count: size)
         var filled = 0
         while filled < size {
-            let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
+            let count = bytes.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled)
+            }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw FileError("read", path) }
             if count == 0 { break }
@@ -154,7 +156,8 @@ final class LockFile: Sendable {
         // lets go of it.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             unlock()
-            throw .inUse("\(path) is locked: another collector has this log open; stop it first (`fuser \(path)` names it)")
+            throw .inUse(
+                "\(path) is locked: another collector has this log open; stop it first (`fuser \(path)` names it)")
         }
     }
 

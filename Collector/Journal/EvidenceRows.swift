@@ -39,10 +39,12 @@ struct StreamRow {
             sql: "SELECT id, gateway, stream, through, identity, position, state, reason FROM stream \(condition)")
         return try Row.fetchAll(statement, arguments: arguments).map { row in
             guard let gateway = Identifier(row[1]), let stream = StreamID(Array(row[2] as Data)),
-                let identity = Digest(row[4] as Data), let state = EvidenceHead.State(rawValue: UInt64(clamping: row[6] as Int64))
+                let identity = Digest(row[4] as Data),
+                let state = EvidenceHead.State(rawValue: UInt64(clamping: row[6] as Int64))
             else { throw LogError.damaged("a stream's head cannot be read: restore the evidence log's newest copy") }
             return StreamRow(
-                id: row[0], gateway: gateway, stream: stream, through: UInt64(clamping: row[3] as Int64), identity: identity,
+                id: row[0], gateway: gateway, stream: stream, through: UInt64(clamping: row[3] as Int64),
+                identity: identity,
                 position: (row[5] as Int64?).map(LogPosition.init(row:)), state: state, reason: row[7])
         }
     }
@@ -82,7 +84,8 @@ struct EvidenceHeads {
                 ])
             rows.append(
                 StreamRow(
-                    id: db.lastInsertedRowID, gateway: gateway, stream: stream, through: 0, identity: .zero, position: nil,
+                    id: db.lastInsertedRowID, gateway: gateway, stream: stream, through: 0, identity: .zero,
+                    position: nil,
                     state: .open, reason: ""))
         }
         indices[key] = rows.count - 1
@@ -110,7 +113,7 @@ struct RecordWriter {
 
     init(_ db: Database) throws {
         self.db = db
-        envelope = try db.cachedStatement(sql: "INSERT INTO envelope VALUES (?, ?)")
+        envelope = try db.cachedStatement(sql: "INSERT INTO envelope VALUES (?, ?, ?)")
         record = try db.cachedStatement(sql: "INSERT INTO record VALUES (?, ?, ?, ?)")
     }
 
@@ -126,7 +129,7 @@ struct RecordWriter {
             throw LogError.moved(expected: draft.sequence, actual: head.through + 1)
         }
         let position = try appender.append(draft.entry.encoded)
-        try envelope.execute(arguments: [position.row, Data(draft.envelope)])
+        try envelope.execute(arguments: [position.row, Digest(of: draft.envelope).prefix, Data(draft.envelope)])
         try record.execute(
             arguments: [head.id, Int64(clamping: draft.sequence), position.row, draft.identity.prefix])
         (head.through, head.identity, head.position) = (draft.through, draft.throughIdentity, position)

@@ -1,4 +1,4 @@
-// How fast the logs are on this device: appends of growing batches, durable on return. Prints, asserts nothing.
+// How fast the logs are on this device: appends of growing batches, durable on return. Measures, asserts nothing.
 
 internal import CBOR
 internal import CollectorCore
@@ -10,10 +10,12 @@ internal import Quantities
 package enum LogFigures {
     package static let batches = [1, 10, 100, 1000]
 
-    /// Appends to fresh logs in `directory`, which must be empty, and prints a line for each batch size.
+    /// Appends to fresh logs in `directory`, which must be empty.
     ///
-    /// - Parameter seconds: about how long each line may take.
-    package static func measure(in directory: String, seconds: Int = 2) throws {
+    /// - Parameters:
+    ///   - seconds: about how long each line may take.
+    ///   - report: takes a line of text as soon as it is measured.
+    package static func measure(in directory: String, seconds: Int = 2, report: (String) -> Void) throws {
         let key = LogKey(try PrivateKey.generate(.eddsa))
         func configuration(_ name: String) -> LogConfiguration {
             LogConfiguration(
@@ -21,40 +23,54 @@ package enum LogFigures {
                 witnesses: ["\(directory)/\(name).witness"])
         }
         let evidence = try SQLiteEvidenceLog(configuration("evidence"), key: key)
-        let journal = try SQLiteJournal(configuration("journal"), key: key)
         var sequence: UInt64 = 0
         for batch in batches {
-            try line("evidence records", batch, seconds) {
-                _ = try evidence.append(drafts(batch, &sequence))
-            }
+            report(
+                try line("evidence records", batch, seconds) {
+                    try drafts(batch, &sequence)
+                } append: { drafts in
+                    _ = try evidence.append(drafts)
+                })
         }
+        let journal = try SQLiteJournal(configuration("journal"), key: key)
         var after: UInt64 = 0
         for batch in batches {
-            try line("journal events", batch, seconds) {
-                after += UInt64(try journal.append(events(batch, after), now: UTCInstant(milliseconds: 0)).count)
-            }
+            report(
+                try line("journal events", batch, seconds) {
+                    events(batch, after)
+                } append: { events in
+                    after += UInt64(try journal.append(events, now: UTCInstant(milliseconds: 0)).count)
+                })
         }
-        let clock = ContinuousClock()
-        let (size, root) = (try evidence.end().index, try evidence.publish().checkpoint.root)
-        let took = try clock.measure {
-            for step in UInt64(0)..<1000 {
-                let proof = try evidence.inclusionProof(of: LogPosition(epoch: 1, index: step * (size / 1000)), size: size)
-                precondition(!proof.isEmpty || size == 1)
-            }
-        }
-        print("inclusion proofs of \(size) entries: \(perSecond(1000, took))/s, root \(root)")
+        report(try proofs(evidence))
+        try evidence.close()
+        try journal.close()
     }
 
-    private static func line(_ what: String, _ batch: Int, _ seconds: Int, _ append: () throws -> Void) throws {
+    private static func line<Batch>(
+        _ what: String, _ batch: Int, _ seconds: Int, make: () throws -> Batch, append: (Batch) throws -> Void
+    ) throws -> String {
         let clock = ContinuousClock()
-        let start = clock.now
-        var batchesDone = 0
-        while clock.now - start < .seconds(seconds) {
-            try append()
-            batchesDone += 1
+        var took = Duration.zero
+        var commits = 0
+        while took < .seconds(seconds) {
+            let made = try make()
+            took += try clock.measure { try append(made) }
+            commits += 1
         }
-        let took = clock.now - start
-        print("\(what), batches of \(batch): \(perSecond(batchesDone * batch, took))/s (\(perSecond(batchesDone, took)) commits/s)")
+        return
+            "\(what), batches of \(batch): \(perSecond(commits * batch, took))/s, \(perSecond(commits, took)) commits/s"
+    }
+
+    private static func proofs(_ log: SQLiteEvidenceLog) throws -> String {
+        let count: UInt64 = 1000
+        let size = try log.publish().checkpoint.size
+        let took = try ContinuousClock().measure {
+            for step in 0..<count {
+                _ = try log.inclusionProof(of: LogPosition(epoch: 1, index: step * size / count), size: size)
+            }
+        }
+        return "inclusion proofs in a tree of \(size): \(perSecond(Int(count), took))/s"
     }
 
     private static func perSecond(_ count: Int, _ took: Duration) -> Int64 {
@@ -62,22 +78,23 @@ package enum LogFigures {
         return Int64(count) * 1_000_000 / max(1, microseconds)
     }
 
-    /// Envelopes of 700 bytes, as a commit of ten seconds with a dozen reads has, over 100 streams.
-    private static func drafts(_ count: Int, _ sequence: inout UInt64) -> [EvidenceDraft] {
-        (0..<count).map { _ in
-            let number = sequence
+    /// Envelopes of 704 bytes, as ten seconds of a dozen reads give, over 100 streams.
+    private static func drafts(_ count: Int, _ sequence: inout UInt64) throws -> [EvidenceDraft] {
+        var drafts: [EvidenceDraft] = []
+        for _ in 0..<count {
+            let identity = Digest(of: Array("\(sequence)".utf8))
+            guard let gateway = Identifier("gateway-\(sequence % 100)"),
+                let stream = StreamID([1, 2, 3, 4, 5, 6, 7, 8])
+            else { throw LogError.refused("the names of the measurement are none") }
+            drafts.append(
+                EvidenceDraft(
+                    gateway: gateway, stream: stream, sequence: sequence / 100 + 1, identity: identity,
+                    envelope: Array((0..<22).map { _ in identity.bytes }.joined()),
+                    receivedAt: UTCInstant(milliseconds: 1_500_000_000_000 + Int64(sequence))))
             sequence += 1
-            let identity = Digest(of: Array("\(number)".utf8))
-            let envelope = (0..<22).flatMap { _ in identity.bytes }
-            guard let gateway = Identifier("gateway-\(number % 100)"), let stream = StreamID(streamBytes)
-            else { preconditionFailure("the names of the measurement are valid") }
-            return EvidenceDraft(
-                gateway: gateway, stream: stream, sequence: number / 100 + 1, identity: identity, envelope: envelope,
-                receivedAt: UTCInstant(milliseconds: 1_500_000_000_000 + Int64(number)))
         }
+        return drafts
     }
-
-    private static let streamBytes: [UInt8] = [1, 2, 3, 4, 5, 6, 7, 8]
 
     private static func events(_ count: Int, _ after: UInt64) -> JournalBatch {
         let drafts = (0..<count).map { offset in

@@ -3,6 +3,8 @@
 // One connection writes and checkpoints; readers are opened read-only. What durability rests on is set at the start and
 // read back: a setting that did not take means a log that lies about being durable, so such a log does not open.
 
+internal import CollectorCore
+internal import Evidence
 internal import Foundation
 internal import GRDB
 
@@ -82,8 +84,14 @@ final class LogFile: Sendable {
 
     /// Moves the write-ahead log into the file and lets another process have it. Every later call throws `.storage`.
     func close() throws(LogError) {
+        defer { lock.unlock() }
+        do {
+            // A pool closes its writer first, and the readers that are left keep SQLite from doing this.
+            try truncateWriteAheadLog()
+        } catch {
+            // Nothing is lost: the next opening reads the write-ahead log.
+        }
         do { try pool.close() } catch { throw Self.logError(error, path) }
-        lock.unlock()
     }
 
     /// Empties the write-ahead log into the file, so that what was overwritten is nowhere any more.
@@ -102,7 +110,8 @@ final class LogFile: Sendable {
         let version = try String.fetchOne(db, sql: "SELECT sqlite_version()") ?? ""
         let numbers = version.split(separator: ".").map { Int($0) ?? 0 }
         guard !numbers.lexicographicallyPrecedes(sqliteVersionMin) else {
-            throw LogError.unsuitable("SQLite \(version) is older than 3.40.1: install libsqlite3-0 of Debian 12 or later")
+            throw LogError.unsuitable(
+                "SQLite \(version) is older than 3.40.1: install libsqlite3-0 of Debian 12 or later")
         }
         for setting in settings { try db.execute(sql: "PRAGMA \(setting.name) = \(setting.value)") }
         for setting in settings {
@@ -160,6 +169,7 @@ final class LogFile: Sendable {
         case DatabaseError.SQLITE_FULL:
             .full("\(path) cannot grow: its device or its configured bound is full; free space, then try again")
         case DatabaseError.SQLITE_CORRUPT, DatabaseError.SQLITE_NOTADB: .damaged(damageText(path, "\(error)"))
+        case is LogEntryError, is EnvelopeError: .damaged(damageText(path, "\(error)"))
         default: .storage("\(path): \(error): look at the device and the system's log, then try again")
         }
     }

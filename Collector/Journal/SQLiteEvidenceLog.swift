@@ -15,7 +15,7 @@ package final class SQLiteEvidenceLog: EvidenceLog, TreeBackedLog {
         applicationID: 0x4B4D_4556,  // "KMEV"
         migrations: [
             SQLiteTree.schema + """
-                CREATE TABLE envelope (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+                CREATE TABLE envelope (position INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB) STRICT;
                 CREATE TABLE stream (
                     id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, stream BLOB NOT NULL, through INTEGER NOT NULL,
                     identity BLOB NOT NULL, position INTEGER, state INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -66,10 +66,12 @@ package final class SQLiteEvidenceLog: EvidenceLog, TreeBackedLog {
 
     private func check(_ draft: EvidenceDraft) throws(LogError) {
         guard draft.sequence >= 1, draft.through >= draft.sequence, draft.through < UInt64(Int64.max) else {
-            throw .refused("record \(draft.sequence) … \(draft.through) of \(draft.gateway): numbers run from 1 to 2^63 − 2")
+            throw .refused(
+                "record \(draft.sequence) … \(draft.through) of \(draft.gateway): numbers run from 1 to 2^63 − 2")
         }
         guard draft.envelope.count <= SignedMessage.acceptedBytesMax else {
-            throw .refused("an envelope of \(draft.envelope.count) bytes: the bound is \(SignedMessage.acceptedBytesMax)")
+            throw .refused(
+                "an envelope of \(draft.envelope.count) bytes: the bound is \(SignedMessage.acceptedBytesMax)")
         }
     }
 
@@ -85,7 +87,7 @@ package final class SQLiteEvidenceLog: EvidenceLog, TreeBackedLog {
         try tree.file.read { db in try StreamRow.fetch(db, gateway, stream)?.head }
     }
 
-    private static let columns = "SELECT entry.position, entry.bytes, envelope.bytes"
+    private static let columns = "SELECT entry.position, entry.bytes, envelope.checksum, envelope.bytes"
 
     package func records(from: LogPosition, limit: Int) throws(LogError) -> [HeldRecord] {
         try tree.file.read { db in
@@ -135,16 +137,30 @@ package final class SQLiteEvidenceLog: EvidenceLog, TreeBackedLog {
 
     private static func held(_ db: Database, _ sql: String, _ arguments: StatementArguments) throws -> [HeldRecord] {
         try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map { row in
-            HeldRecord(
-                position: LogPosition(row: row[0]), entry: try EvidenceEntry(decoding: Array(row[1] as Data)),
-                envelope: (row[2] as Data?).map(Array.init))
+            let position = LogPosition(row: row[0])
+            let envelope = try envelope(at: position, checksum: row[2], bytes: row[3])
+            return HeldRecord(
+                position: position, entry: try EvidenceEntry(decoding: Array(row[1] as Data)), envelope: envelope)
         }
+    }
+
+    /// An envelope out of its columns, nil when it was erased. The row of an erased one stays, so that one that got
+    /// lost is not taken for erased; the checksum covers the signature too, which the identity does not.
+    private static func envelope(at position: LogPosition, checksum: Int64?, bytes: Data?) throws -> [UInt8]? {
+        guard let checksum else {
+            throw LogError.damaged("the envelope at \(position) is missing: restore the newest copy")
+        }
+        guard let envelope = bytes.map(Array.init) else { return nil }
+        guard Digest(of: envelope).prefix == checksum else {
+            throw LogError.damaged("the envelope at \(position) is not the one that arrived: restore the newest copy")
+        }
+        return envelope
     }
 
     package func records(epoch: UInt64, bundle: UInt64) throws(LogError) -> [UInt8]? {
         try tree.records(epoch: epoch, bundle: bundle) { db, rows in
             let found = try Row.fetchAll(
-                db, sql: "SELECT position, bytes FROM envelope WHERE position >= ? AND position < ?",
+                db, sql: "SELECT position, bytes FROM envelope WHERE position >= ? AND position < ? AND bytes NOT NULL",
                 arguments: [rows.lowerBound, rows.upperBound])
             return Dictionary(uniqueKeysWithValues: found.map { ($0[0] as Int64, .bytes(Array($0[1] as Data))) })
         }
@@ -182,7 +198,7 @@ package final class SQLiteEvidenceLog: EvidenceLog, TreeBackedLog {
     package func eraseEnvelopes(in range: Range<LogPosition>) throws(LogError) {
         try tree.file.write { db in
             try db.execute(
-                sql: "DELETE FROM envelope WHERE position >= ? AND position < ?",
+                sql: "UPDATE envelope SET bytes = NULL WHERE position >= ? AND position < ?",
                 arguments: [range.lowerBound.firstRow, range.upperBound.firstRow])
         }
         try tree.file.truncateWriteAheadLog()
@@ -196,11 +212,13 @@ package final class SQLiteEvidenceLog: EvidenceLog, TreeBackedLog {
                     db, sql: "SELECT position FROM record WHERE stream = ? AND sequence = ?",
                     arguments: [stream.id, Int64(clamping: entry.sequence)]) == position.row
             else { throw tree.damage("record \(position) is not in the index of its stream") }
-            guard let envelope = try Data.fetchOne(
-                db, sql: "SELECT bytes FROM envelope WHERE position = ?", arguments: [position.row])
-            else { return false }
-            guard envelope.count == entry.envelopeBytes,
-                try SignedMessage(parsing: Array(envelope), as: .record).identity == entry.identity
+            let row = try Row.fetchOne(
+                db, sql: "SELECT checksum, bytes FROM envelope WHERE position = ?", arguments: [position.row])
+            guard let envelope = try Self.envelope(at: position, checksum: row?[0], bytes: row?[1]) else {
+                return false
+            }
+            guard UInt64(envelope.count) == entry.envelopeBytes,
+                try SignedMessage(parsing: envelope, as: .record).identity == entry.identity
             else { throw tree.damage("the envelope at \(position) is not the one its entry names") }
             return true
         }

@@ -17,7 +17,7 @@ package final class SQLiteJournal: Journal, TreeBackedLog {
         applicationID: 0x4B4D_4A4F,  // "KMJO"
         migrations: [
             SQLiteTree.schema + """
-                CREATE TABLE payload (position INTEGER PRIMARY KEY, salt BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;
+                CREATE TABLE payload (position INTEGER PRIMARY KEY, salt BLOB, bytes BLOB) STRICT;
                 CREATE TABLE event (id BLOB PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
                 CREATE TABLE stage (name TEXT PRIMARY KEY, sequence INTEGER NOT NULL, time INTEGER NOT NULL)
                     STRICT, WITHOUT ROWID;
@@ -133,8 +133,9 @@ package final class SQLiteJournal: Journal, TreeBackedLog {
     }
 
     private static func stage(_ db: Database, _ stage: Stage) throws -> UInt64 {
-        UInt64(clamping: try Int64.fetchOne(
-            db, sql: "SELECT sequence FROM stage WHERE name = ?", arguments: [stage.rawValue]) ?? 0)
+        UInt64(
+            clamping: try Int64.fetchOne(
+                db, sql: "SELECT sequence FROM stage WHERE name = ?", arguments: [stage.rawValue]) ?? 0)
     }
 
     package func events(from: LogPosition, limit: Int) throws(LogError) -> [JournalEvent] {
@@ -145,7 +146,7 @@ package final class SQLiteJournal: Journal, TreeBackedLog {
         // The inner query names positions once, so that the condition needs no table before it.
         let statement = try db.cachedStatement(
             sql: """
-                SELECT entry.position, entry.bytes, payload.salt, payload.bytes FROM (
+                SELECT entry.position, entry.bytes, payload.salt, payload.bytes, payload.position FROM (
                     SELECT position, bytes FROM entry WHERE position >= ? AND \(SQLiteTree.isNoEpochEntry)
                     ORDER BY position LIMIT ?) AS entry
                 LEFT JOIN payload ON payload.position = entry.position ORDER BY entry.position
@@ -154,12 +155,17 @@ package final class SQLiteJournal: Journal, TreeBackedLog {
         return try Row.fetchAll(statement, arguments: [from.firstRow, limit]).map { row in
             let position = LogPosition(row: row[0])
             let entry = try JournalEntry(decoding: Array(row[1] as Data))
+            // The row of an erased payload stays, so that one that got lost is not taken for erased.
+            guard row[4] as Int64? != nil else {
+                throw LogError.damaged("the payload at \(position) is missing: restore the newest copy")
+            }
             guard let salt = row[2] as Data?, let bytes = row[3] as Data? else {
                 return JournalEvent(position: position, entry: entry, payload: nil)
             }
             let payload = Array(bytes)
             guard Digest(of: Array(salt), payload) == entry.digest else {
-                throw LogError.damaged("the payload at \(position) is not the one its entry names: restore the newest copy")
+                throw LogError.damaged(
+                    "the payload at \(position) is not the one its entry names: restore the newest copy")
             }
             return JournalEvent(position: position, entry: entry, payload: try JournalPayload(decoding: payload))
         }
@@ -185,7 +191,9 @@ package final class SQLiteJournal: Journal, TreeBackedLog {
     package func records(epoch: UInt64, bundle: UInt64) throws(LogError) -> [UInt8]? {
         try tree.records(epoch: epoch, bundle: bundle) { db, rows in
             let found = try Row.fetchAll(
-                db, sql: "SELECT position, salt, bytes FROM payload WHERE position >= ? AND position < ?",
+                db,
+                sql:
+                    "SELECT position, salt, bytes FROM payload WHERE position >= ? AND position < ? AND bytes NOT NULL",
                 arguments: [rows.lowerBound, rows.upperBound])
             return Dictionary(
                 uniqueKeysWithValues: found.map { row in
@@ -199,7 +207,7 @@ package final class SQLiteJournal: Journal, TreeBackedLog {
     package func erasePayloads(in range: Range<LogPosition>) throws(LogError) {
         try tree.file.write { db in
             try db.execute(
-                sql: "DELETE FROM payload WHERE position >= ? AND position < ?",
+                sql: "UPDATE payload SET salt = NULL, bytes = NULL WHERE position >= ? AND position < ?",
                 arguments: [range.lowerBound.firstRow, range.upperBound.firstRow])
         }
         try tree.file.truncateWriteAheadLog()
@@ -215,7 +223,9 @@ package final class SQLiteJournal: Journal, TreeBackedLog {
                 throw tree.damage("event \(position) does not follow the one before it")
             }
             (last[entry.stage], time) = (entry, entry.time)
-            guard let event = try Self.events(db, from: position, limit: 1).first, let id = event.id else { return false }
+            guard let event = try Self.events(db, from: position, limit: 1).first, let id = event.id else {
+                return false
+            }
             guard try Self.position(db, id) == position else {
                 throw tree.damage("event \(position) is not in the index of ids")
             }

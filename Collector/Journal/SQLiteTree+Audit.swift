@@ -20,7 +20,9 @@ extension SQLiteTree {
         _ epoch: LogEpoch, _ audit: inout LogAudit, _ beside: (Database, LogPosition, [UInt8]) throws -> Bool
     ) throws(LogError) {
         let published = try file.read { db in try Self.note(db, epoch.origin.epoch).map { verified($0) } }
-        if case .some(.none) = published { throw damage("its checkpoint of \(epoch.origin) is not signed by the log key") }
+        if case .some(.none) = published {
+            throw damage("its checkpoint of \(epoch.origin) is not signed by the log key")
+        }
         var edge = TreeEdge()
         while edge.size < epoch.size {
             try file.read { db in try auditTile(db, epoch, &edge, &audit, published ?? nil, beside) }
@@ -51,7 +53,9 @@ extension SQLiteTree {
             } else if try !beside(db, position, entry) {
                 audit.erased += 1
             }
-            if let checkpoint = published?.checkpoint, checkpoint.size == edge.size, checkpoint.root != edge.frontier.root {
+            if let checkpoint = published?.checkpoint, checkpoint.size == edge.size,
+                checkpoint.root != edge.frontier.root
+            {
                 throw damage("the first \(edge.size) entries of \(epoch.origin) are not those its checkpoint signed")
             }
         }

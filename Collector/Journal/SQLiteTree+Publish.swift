@@ -50,7 +50,9 @@ extension SQLiteTree {
 
     private func signed(_ checkpoint: Checkpoint) throws -> [UInt8] {
         guard let raw = key.publicKey.rawEd25519, let verifier = NoteVerifierKey(name: checkpoint.origin, ed25519: raw)
-        else { throw LogError.unsuitable("the log key is not Ed25519: make one with `openssl genpkey -algorithm ed25519`") }
+        else {
+            throw LogError.unsuitable("the log key is not Ed25519: make one with `openssl genpkey -algorithm ed25519`")
+        }
         let signature = SignedNote.Signature(
             name: checkpoint.origin, keyID: verifier.keyID, signature: try key.sign(Array(checkpoint.text.utf8)))
         let note = Array(SignedNote(text: checkpoint.text, signatures: [signature]).encoded.utf8)
@@ -90,7 +92,10 @@ extension SQLiteTree {
             let entry = EpochEntry(ended: ended, lastPublished: note, held: 0)
             guard let last = verified(note), last.checkpoint.origin == ended, let origin = LogOrigin(ended),
                 origin.base == base, origin.log == name, note.count <= EpochEntry.noteBytesMax
-            else { throw LogError.refused("the epoch document's note is not a checkpoint of \(ended) signed by the log key") }
+            else {
+                throw LogError.refused(
+                    "the epoch document's note is not a checkpoint of \(ended) signed by the log key")
+            }
             let next = LogPosition(epoch: origin.epoch + 1, index: 0)
             if origin.epoch < state.epoch {
                 try requireSame(entry, at: next, in: state)

@@ -14,7 +14,9 @@ extension LogPosition {
     }
 
     init(row: Int64) {
-        self.init(epoch: UInt64(truncatingIfNeeded: row >> 40), index: UInt64(truncatingIfNeeded: row) & (TreeEdge.sizeMax - 1))
+        self.init(
+            epoch: UInt64(truncatingIfNeeded: row >> 40),
+            index: UInt64(truncatingIfNeeded: row) & (TreeEdge.sizeMax - 1))
     }
 
     /// The row to start reading at: positions beyond every log come after everything.
@@ -46,7 +48,8 @@ extension SQLiteTree {
     }
 
     static func entry(_ db: Database, _ position: LogPosition) throws -> [UInt8]? {
-        try Data.fetchOne(db, sql: "SELECT bytes FROM entry WHERE position = ?", arguments: [position.row]).map(Array.init)
+        try Data.fetchOne(db, sql: "SELECT bytes FROM entry WHERE position = ?", arguments: [position.row]).map(
+            Array.init)
     }
 
     static func note(_ db: Database, _ epoch: UInt64) throws -> [UInt8]? {
@@ -56,7 +59,8 @@ extension SQLiteTree {
 
     /// A stored tile's hashes; empty when there is none.
     static func tile(_ db: Database, _ epoch: UInt64, _ level: Int, _ number: UInt64) throws -> [UInt8] {
-        let statement = try db.cachedStatement(sql: "SELECT hashes FROM tile WHERE epoch = ? AND level = ? AND number = ?")
+        let statement = try db.cachedStatement(
+            sql: "SELECT hashes FROM tile WHERE epoch = ? AND level = ? AND number = ?")
         let data = try Data.fetchOne(
             statement, arguments: [Int64(clamping: epoch), level, Int64(clamping: number)])
         return data.map(Array.init) ?? []
@@ -116,7 +120,9 @@ extension SQLiteTree {
     func inclusionProof(of position: LogPosition, size: UInt64) throws(LogError) -> [Digest] {
         try file.read { db in
             try requireHeld(db, position.epoch, size)
-            guard position.index < size else { throw LogError.refused("\(position) is not among the first \(size) entries") }
+            guard position.index < size else {
+                throw LogError.refused("\(position) is not among the first \(size) entries")
+            }
             return try MerkleTree.inclusionProof(index: position.index, size: size) {
                 try Self.node(db, position.epoch, $0)
             }
@@ -126,7 +132,9 @@ extension SQLiteTree {
     func consistencyProof(epoch: UInt64, old: UInt64, new: UInt64) throws(LogError) -> [Digest] {
         try file.read { db in
             try requireHeld(db, epoch, new)
-            guard old <= new else { throw LogError.refused("a consistency proof goes from the smaller tree to the larger") }
+            guard old <= new else {
+                throw LogError.refused("a consistency proof goes from the smaller tree to the larger")
+            }
             return try MerkleTree.consistencyProof(old: old, new: new) { try Self.node(db, epoch, $0) }
         }
     }
@@ -162,14 +170,17 @@ extension SQLiteTree {
     private func covered(_ db: Database, _ epoch: UInt64) throws -> UInt64 {
         let isEnded = try Self.epochs(db).contains { $0.number > epoch }
         if isEnded { return try Self.size(db, epoch) }
-        return UInt64(clamping: try Int64.fetchOne(
-            db, sql: "SELECT size FROM checkpoint WHERE epoch = ?", arguments: [Int64(clamping: epoch)]) ?? 0)
+        return UInt64(
+            clamping: try Int64.fetchOne(
+                db, sql: "SELECT size FROM checkpoint WHERE epoch = ?", arguments: [Int64(clamping: epoch)]) ?? 0)
     }
 
     private func entriesBundle(_ db: Database, _ from: LogPosition, _ count: Int) throws -> [UInt8] {
         var bundle: [UInt8] = []
         let entries = try Self.entries(db, from, count)
-        guard entries.count == count else { throw LogError.damaged(LogFile.damageText(file.path, "entries are missing")) }
+        guard entries.count == count else {
+            throw LogError.damaged(LogFile.damageText(file.path, "entries are missing"))
+        }
         for entry in entries {
             bundle += [UInt8(entry.count >> 8), UInt8(entry.count & 0xFF)]
             bundle += entry

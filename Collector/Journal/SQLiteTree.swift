@@ -154,7 +154,8 @@ final class SQLiteTree: Sendable {
         var state = try file.read { db in
             let epochs = try Self.epochs(db)
             for (index, epoch) in epochs.enumerated() where epoch.origin != "\(origin(UInt64(index) + 1))" {
-                throw LogError.unsuitable("\(file.path) is the log \(epoch.origin), not \(origin(epoch.number)): name its own file")
+                throw LogError.unsuitable(
+                    "\(file.path) is the log \(epoch.origin), not \(origin(epoch.number)): name its own file")
             }
             let epoch = UInt64(epochs.count)
             let edge = try TreeEdge(size: try Self.size(db, epoch)) { level, number in
@@ -173,7 +174,8 @@ final class SQLiteTree: Sendable {
     private func publishedChecked(_ db: Database, _ epoch: UInt64, _ edge: TreeEdge) throws -> PublishedCheckpoint? {
         guard let note = try Self.note(db, epoch) else { return nil }
         guard let published = verified(note) else {
-            throw LogError.unsuitable("\(file.path) holds a checkpoint that the log key did not sign: give the log's own key")
+            throw LogError.unsuitable(
+                "\(file.path) holds a checkpoint that the log key did not sign: give the log's own key")
         }
         guard published.checkpoint.origin == "\(origin(epoch))", published.checkpoint.size <= edge.size,
             try root(db, epoch, published.checkpoint.size) == published.checkpoint.root
@@ -227,7 +229,9 @@ final class SQLiteTree: Sendable {
         guard let head = standing.head else { return state.standing }
         if let known = state.standing.head, known.rank >= head.rank { return state.standing }
         let contradicts = standing == .contradicted(head)
-        guard let size = Int64(exactly: head.size) else { throw .refused("a log of \(head.size) entries: no log is so large") }
+        guard let size = Int64(exactly: head.size) else {
+            throw .refused("a log of \(head.size) entries: no log is so large")
+        }
         try file.write { db in
             try db.execute(
                 sql: "INSERT OR REPLACE INTO known VALUES (1, ?, ?, ?, ?, ?)",

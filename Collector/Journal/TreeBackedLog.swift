@@ -31,7 +31,9 @@ extension TreeBackedLog {
         try tree.entries(from: from, limit: limit)
     }
 
-    package func root(epoch: UInt64, size: UInt64) throws(LogError) -> Digest { try tree.root(epoch: epoch, size: size) }
+    package func root(epoch: UInt64, size: UInt64) throws(LogError) -> Digest {
+        try tree.root(epoch: epoch, size: size)
+    }
 
     package func inclusionProof(of position: LogPosition, size: UInt64) throws(LogError) -> [Digest] {
         try tree.inclusionProof(of: position, size: size)
@@ -41,5 +43,7 @@ extension TreeBackedLog {
         try tree.consistencyProof(epoch: epoch, old: old, new: new)
     }
 
-    package func file(epoch: UInt64, path: String) throws(LogError) -> [UInt8]? { try tree.file(epoch: epoch, path: path) }
+    package func file(epoch: UInt64, path: String) throws(LogError) -> [UInt8]? {
+        try tree.file(epoch: epoch, path: path)
+    }
 }

@@ -44,7 +44,7 @@ struct TreeEdge: Sendable {
         while count > 0 {
             let partial = Int(count % UInt64(Tile.width))
             let row = partial == 0 ? [] : try tile(level, count / UInt64(Tile.width))
-            guard row.count >= partial * 32 else { throw LogError.damaged("tile \(level)/\(count / 256) is too short") }
+            guard row.count >= partial * 32 else { throw Self.damage(level, count / 256) }
             tiles.append(Array(row[..<(partial * 32)]))
             isTouched.append(false)
             count /= UInt64(Tile.width)
@@ -90,9 +90,14 @@ struct TreeEdge: Sendable {
         let start = Int(first % UInt64(Tile.width)) * 32
         let end = start + (32 << below)
         guard row.count >= end else {
-            throw LogError.damaged("tile \(level)/\(first / 256) is too short: run `kilomint-audit` on a copy of the log")
+            throw damage(level, first / 256)
         }
         let hashes = stride(from: start, to: end, by: 32).map { Digest(row[$0..<($0 + 32)]) ?? .zero }
         return MerkleTree.root(ofLeafHashes: hashes)
+    }
+
+    private static func damage(_ level: Int, _ number: UInt64) -> LogError {
+        .damaged(
+            "tile \(level)/\(number) is missing or too short: stop the collector and restore the log's newest copy")
     }
 }

@@ -27,6 +27,7 @@ struct WitnessFile: Sendable {
     }
 
     var foreign: LogError {
-        .unsuitable("witness \(path) holds no checkpoint of this log signed by its key: name the log's own witness file")
+        .unsuitable(
+            "witness \(path) holds no checkpoint of this log signed by its key: name the log's own witness file")
     }
 }

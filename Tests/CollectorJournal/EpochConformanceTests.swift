@@ -9,7 +9,9 @@ import Testing
 
 struct EpochConformanceTests {
     /// A log that was published at 5 and 8 entries, put back to a copy of when it had 5, and opened again.
-    private func restored(_ rig: LogRig, _ name: LogName) throws -> (log: any TransparencyLog, last: PublishedCheckpoint) {
+    private func restored(_ rig: LogRig, _ name: LogName) throws -> (
+        log: any TransparencyLog, last: PublishedCheckpoint
+    ) {
         var log = try rig.log(name)
         try rig.fill(log, 5)
         _ = try log.publish()
@@ -67,8 +69,10 @@ struct EpochConformanceTests {
         #expect(try EpochEntry(decoding: entry.encoded) == entry)
         #expect(try log.standing() == .current)
         let published = try #require(try log.published(epoch: nil))
-        #expect(published.checkpoint == Checkpoint(
-            origin: "\(origin(name, 2))", size: 1, root: NaiveTree.root([entry.encoded])))
+        #expect(
+            published.checkpoint
+                == Checkpoint(
+                    origin: "\(origin(name, 2))", size: 1, root: NaiveTree.root([entry.encoded])))
         // Asking again changes nothing, also after a restart; ending the ended epoch otherwise is refused.
         log = try rig.reopened(log)
         #expect(try log.openEpoch(ended: "\(origin(name, 1))", lastPublished: last.note) == first)
@@ -79,9 +83,10 @@ struct EpochConformanceTests {
         // What is held of the old epoch stays, and the new tree grows.
         try rig.fill(log, 4, seed: 3)
         #expect(try log.publish().checkpoint.size == 5)
-        #expect(try log.epochs() == [
-            LogEpoch(origin: origin(name, 1), size: 5), LogEpoch(origin: origin(name, 2), size: 5),
-        ])
+        #expect(
+            try log.epochs() == [
+                LogEpoch(origin: origin(name, 1), size: 5), LogEpoch(origin: origin(name, 2), size: 5),
+            ])
         #expect(try log.file(epoch: 1, path: "tile/0/000.p/5")?.count == 160)
         #expect(try log.file(epoch: 1, path: "checkpoint") == old.note)
         #expect(try log.root(epoch: 1, size: 5) == old.checkpoint.root)
@@ -104,7 +109,10 @@ struct EpochConformanceTests {
         #expect(tail.map(\.epoch) == [2, 2, 2] && tail.map(\.index) == [1, 2, 3])
         let records = try log.records(from: .start, limit: 20)
         #expect(records.map(\.entry.sequence) == Array(1...8))
-        #expect(try log.records(gateway: .test("gate"), stream: .test(1), in: 4...7, limit: 9).map(\.position.epoch) == [1, 1, 2, 2])
+        #expect(
+            try log.records(gateway: .test("gate"), stream: .test(1), in: 4...7, limit: 9).map(\.position.epoch) == [
+                1, 1, 2, 2,
+            ])
     }
 
     /// Stage streams go on where they were: a second epoch repeats no number.
@@ -142,7 +150,9 @@ struct EpochConformanceTests {
             let foreign = Checkpoint(origin: "\(origin(try #require(otherLog), 1))", size: 9, root: other)
             let forged = try LogRig.signed(
                 Checkpoint(origin: "\(origin(name, 1))", size: 9, root: other), by: LogRig(.memory).key)
-            for note in [own.note, try LogRig.signed(smaller, by: rig.key), try LogRig.signed(foreign, by: rig.key), forged, []] {
+            for note in [
+                own.note, try LogRig.signed(smaller, by: rig.key), try LogRig.signed(foreign, by: rig.key), forged, [],
+            ] {
                 #expect(try log.learned(checkpoint: note, from: "gateway gate") == .current)
             }
             let checkpoint = Checkpoint(origin: "\(origin(name, known.epoch))", size: known.size, root: other)
@@ -163,9 +173,10 @@ struct EpochConformanceTests {
             let first = try log.openEpoch(ended: checkpoint.origin, lastPublished: note)
             #expect(first == LogPosition(epoch: known.epoch + 1, index: 0))
             let held: UInt64 = known.epoch == 1 ? 3 : 0
-            #expect(try log.entries(from: first, limit: 1) == [
-                EpochEntry(ended: checkpoint.origin, lastPublished: note, held: held).encoded
-            ])
+            #expect(
+                try log.entries(from: first, limit: 1) == [
+                    EpochEntry(ended: checkpoint.origin, lastPublished: note, held: held).encoded
+                ])
             #expect(try rig.reopened(log).epochs().map(\.size) == [3] + (1..<known.epoch).map { _ in 0 } + [1])
         }
     }
@@ -178,7 +189,8 @@ struct EpochConformanceTests {
                 logOrigin: "\(origin(.evidence, epoch))", leafIndex: leaf, devicesSynced: 1, versionsAccepted: [1])
         }
         let sound = [
-            receipt("gate", through: 3, leaf: 2), receipt("gate", through: 1, leaf: 0), receipt("gate", through: 0, leaf: 99),
+            receipt("gate", through: 3, leaf: 2), receipt("gate", through: 1, leaf: 0),
+            receipt("gate", through: 0, leaf: 99),
             // A skip's receipt names the number it reaches to.
             receipt("gate", through: 9, leaf: 2),
         ]
@@ -192,7 +204,8 @@ struct EpochConformanceTests {
             #expect(try log.standing() == standing)
             switch standing {
             case .current: #expect(sound.contains(receipt))
-            case .behind(let head): #expect(behind.contains(receipt) && head.size == receipt.leafIndex + 1 && head.root == nil)
+            case .behind(let head):
+                #expect(behind.contains(receipt) && head.size == receipt.leafIndex + 1 && head.root == nil)
             case .contradicted: #expect(contradicting.contains(receipt))
             }
             if standing != .current { #expect(throws: LogError.behind(standing)) { try rig.fill(log, 1) } }
@@ -206,7 +219,9 @@ struct EpochConformanceTests {
         let log = try rig.log(name)
         try rig.fill(log, 2)
         let published = try log.publish()
-        #expect(throws: LogError.self) { try log.openEpoch(ended: published.checkpoint.origin, lastPublished: published.note) }
+        #expect(throws: LogError.self) {
+            try log.openEpoch(ended: published.checkpoint.origin, lastPublished: published.note)
+        }
         #expect(try log.epochs().count == 1)
     }
 }

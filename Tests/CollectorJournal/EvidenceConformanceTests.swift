@@ -30,8 +30,11 @@ struct EvidenceConformanceTests {
         #expect(try log.end() == position(3))
         let heads = try log.heads()
         #expect(heads.map(\.gateway.text) == ["gate", "other"])
-        #expect(heads[0] == EvidenceHead(
-            gateway: .test("gate"), stream: .test(1), through: 2, identity: drafts[2].identity, position: position(2)))
+        #expect(
+            heads[0]
+                == EvidenceHead(
+                    gateway: .test("gate"), stream: .test(1), through: 2, identity: drafts[2].identity,
+                    position: position(2)))
         #expect(try log.head(gateway: .test("other"), stream: .test(2)) == heads[1])
         #expect(try log.head(gateway: .test("other"), stream: .test(1)) == nil)
     }
@@ -166,6 +169,8 @@ struct EvidenceConformanceTests {
             }
         }
         #expect(try log.append([.test(sequence: 1, through: UInt64(Int64.max) - 1)]) == [.start])
-        #expect(try log.append((1...UInt64(SQLiteEvidenceLog.batchMax)).map { .test(stream: 2, sequence: $0) }).count == 4096)
+        #expect(
+            try log.append((1...UInt64(SQLiteEvidenceLog.batchMax)).map { .test(stream: 2, sequence: $0) }).count
+                == 4096)
     }
 }

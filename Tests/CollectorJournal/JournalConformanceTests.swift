@@ -34,7 +34,8 @@ struct JournalConformanceTests {
         #expect(all.map(\.stage) == [.settlement, .settlement, .window, .settlement])
         #expect(all.map(\.payload) == [1, 2].map { .test($0) } + [.test(1, .window), .test(3)])
         #expect(try log.events(from: position(2), limit: 1) == second)
-        #expect(try log.sequence(of: .settlement) == 3 && log.sequence(of: .window) == 1 && log.sequence(of: .intake) == 0)
+        #expect(
+            try log.sequence(of: .settlement) == 3 && log.sequence(of: .window) == 1 && log.sequence(of: .intake) == 0)
         for event in all { #expect(try log.position(of: #require(event.id)) == event.position) }
         #expect(try log.position(of: .zero) == nil)
     }
@@ -134,7 +135,8 @@ struct JournalConformanceTests {
         let rig = try LogRig(backend)
         let log = try rig.journal()
         let advance = { (index: UInt64) in CursorAdvance("window", to: self.position(index)) }
-        #expect(try log.append(JournalBatch(stage: .window, after: 0, drafts: [], advancing: advance(5)), now: .test) == [])
+        #expect(
+            try log.append(JournalBatch(stage: .window, after: 0, drafts: [], advancing: advance(5)), now: .test) == [])
         #expect(try log.cursor(of: "window") == position(5))
         let back = JournalBatch(stage: .window, after: 0, drafts: [.test(1, stage: .window)], advancing: advance(4))
         #expect(throws: LogError.moved(expected: 4, actual: 5)) { try log.append(back, now: .test) }

@@ -164,7 +164,9 @@ extension EvidenceDraft {
     static func test(
         gateway: String = "gate", stream: UInt8 = 1, sequence: UInt64, through: UInt64? = nil, seed: UInt8 = 0
     ) -> EvidenceDraft {
-        let payload = CBORValue.array([.text(gateway), .unsigned(UInt64(stream)), .unsigned(sequence), .unsigned(UInt64(seed))])
+        let payload = CBORValue.array([
+            .text(gateway), .unsigned(UInt64(stream)), .unsigned(sequence), .unsigned(UInt64(seed)),
+        ])
         let message = SignedMessage.signing(
             payload.encoded(), as: .record, algorithm: .eddsa, kid: [UInt8](repeating: 1, count: 8)
         ) { _ in [UInt8](repeating: seed, count: 64) }
@@ -176,7 +178,9 @@ extension EvidenceDraft {
 }
 
 extension JournalDraft {
-    static func test(_ number: UInt64, seed: UInt8 = 0, stage: Stage = .settlement, kind: String = "TransferPosted") -> JournalDraft {
+    static func test(_ number: UInt64, seed: UInt8 = 0, stage: Stage = .settlement, kind: String = "TransferPosted")
+        -> JournalDraft
+    {
         JournalDraft(
             kind: kind, stage: stage, commandID: Digest(of: Array("\(stage)/\(number)/\(seed)".utf8)), ordinal: 0,
             body: .array([.unsigned(number), .unsigned(UInt64(seed))]))

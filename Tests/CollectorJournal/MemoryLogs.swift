@@ -91,7 +91,8 @@ extension MemoryVolume {
         let head = heads[at]
         if draft.sequence <= head.through {
             let held = records.first {
-                $0.entry.gateway == draft.gateway && $0.entry.stream == draft.stream && $0.entry.sequence == draft.sequence
+                $0.entry.gateway == draft.gateway && $0.entry.stream == draft.stream
+                    && $0.entry.sequence == draft.sequence
             }
             guard let held else { throw LogError.moved(expected: draft.sequence, actual: head.through + 1) }
             guard held.entry.identity == draft.identity else { throw LogError.duplicateID(existing: held.position) }

@@ -139,7 +139,8 @@ extension MemoryBackedLog {
 
     func published(epoch: UInt64?) throws(LogError) -> PublishedCheckpoint? {
         disk.volume.withLock { volume in
-            guard let found = volume.epochs.last(where: { epoch == nil || $0.origin.epoch == epoch }), let note = found.note,
+            guard let found = volume.epochs.last(where: { epoch == nil || $0.origin.epoch == epoch }),
+                let note = found.note,
                 let checkpoint = verified(note)
             else { return nil }
             return PublishedCheckpoint(checkpoint: checkpoint, note: note)
@@ -163,7 +164,8 @@ extension MemoryBackedLog {
                 guard let known = volume.standing.head else { throw LogError.refused("not behind") }
                 let floor = known.root == nil ? 0 : known.size
                 let own = volume.epochs[Int(epoch) - 1].note.flatMap(verified)?.size ?? 0
-                guard (origin.epoch, last.size) >= (known.origin.epoch, floor), (origin.epoch, last.size) >= (epoch, own)
+                guard (origin.epoch, last.size) >= (known.origin.epoch, floor),
+                    (origin.epoch, last.size) >= (epoch, own)
                 else { throw LogError.refused("too small") }
                 let held = origin.epoch == epoch ? volume.end.index : 0
                 for number in (epoch + 1)...next.epoch {
@@ -232,7 +234,8 @@ extension MemoryBackedLog {
         guard bundle < 1 << 32, bundle * 256 < count else { return nil }
         return disk.volume.withLock { volume in
             let indices = bundle * 256..<min(count, bundle * 256 + 256)
-            return CBORValue.array(indices.map { volume.beside[LogPosition(epoch: epoch, index: $0)] ?? .null }).encoded()
+            return CBORValue.array(indices.map { volume.beside[LogPosition(epoch: epoch, index: $0)] ?? .null })
+                .encoded()
         }
     }
 
@@ -254,7 +257,9 @@ extension MemoryBackedLog {
 extension MemoryVolume {
     mutating func remember(_ new: LogStanding) {
         guard let head = new.head else { return }
-        func rank(_ head: KnownHead) -> (UInt64, Int, UInt64) { (head.origin.epoch, head.root == nil ? 0 : 1, head.size) }
+        func rank(_ head: KnownHead) -> (UInt64, Int, UInt64) {
+            (head.origin.epoch, head.root == nil ? 0 : 1, head.size)
+        }
         if let known = standing.head, rank(known) >= rank(head) { return }
         standing = new
     }

@@ -25,11 +25,16 @@ struct TreeConformanceTests {
             let size = UInt64(entries.count)
             #expect(try log.end() == LogPosition(epoch: 1, index: size))
             // Not signed yet, so not shown yet.
-            #expect(try log.file(epoch: 1, path: Tile(level: 0, index: (size - 1) / 256, hashes: (entries.count - 1) % 256 + 1).path) == nil)
+            #expect(
+                try log.file(
+                    epoch: 1, path: Tile(level: 0, index: (size - 1) / 256, hashes: (entries.count - 1) % 256 + 1).path)
+                    == nil)
 
             let published = try log.publish()
-            #expect(published.checkpoint == Checkpoint(
-                origin: "\(LogRig.base)/\(name.rawValue)/1", size: size, root: NaiveTree.root(entries)))
+            #expect(
+                published.checkpoint
+                    == Checkpoint(
+                        origin: "\(LogRig.base)/\(name.rawValue)/1", size: size, root: NaiveTree.root(entries)))
             #expect(try log.root(epoch: 1, size: size) == published.checkpoint.root)
             #expect(try log.file(epoch: 1, path: "checkpoint") == published.note)
             #expect(try log.published(epoch: nil) == published && log.published(epoch: 1) == published)
@@ -82,8 +87,10 @@ struct TreeConformanceTests {
                 let place = LogPosition(epoch: 1, index: UInt64(index))
                 let proof = try log.inclusionProof(of: place, size: UInt64(size))
                 #expect(proof == NaiveTree.path(index, entries[..<size]), "entry \(index) of \(size)")
-                #expect(MerkleTree.verifyInclusion(
-                    leaf: MerkleTree.leafHash(entries[index]), index: UInt64(index), size: UInt64(size), proof: proof, root: root))
+                #expect(
+                    MerkleTree.verifyInclusion(
+                        leaf: MerkleTree.leafHash(entries[index]), index: UInt64(index), size: UInt64(size),
+                        proof: proof, root: root))
             }
             for old in [0, 1, size / 2, size] {
                 let proof = try log.consistencyProof(epoch: 1, old: UInt64(old), new: UInt64(size))
@@ -109,8 +116,10 @@ struct TreeConformanceTests {
         #expect(try log.published(epoch: 2) == nil)
         #expect(try log.records(epoch: 1, bundle: .max) == nil && log.records(epoch: .max, bundle: 0) == nil)
         let nothing = [
-            "", "tile", "tile/", "tile/0", "tile/0/0", "tile/0/000", "tile/0/000.p/4", "tile/1/000.p/1", "tile/-1/000.p/1",
-            "tile/8/000", "tile/entries/000", "tile/entries/000.p/4", "tile/0/x001/000.p/1", "../checkpoint", "checkpoint/",
+            "", "tile", "tile/", "tile/0", "tile/0/0", "tile/0/000", "tile/0/000.p/4", "tile/1/000.p/1",
+            "tile/-1/000.p/1",
+            "tile/8/000", "tile/entries/000", "tile/entries/000.p/4", "tile/0/x001/000.p/1", "../checkpoint",
+            "checkpoint/",
             "tile/0/x999/x999/x999/x999/x999/x999/999", "tile/7/x999/x999/x999/x999/999.p/1",
         ]
         for path in nothing { #expect(try log.file(epoch: 1, path: path) == nil, "\(path)") }
