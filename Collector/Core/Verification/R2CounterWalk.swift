@@ -90,12 +90,13 @@ struct CounterWalk: Hashable, Sendable {
                 tally(reading.time) { $0.capacityJumps += 1 }
             }
             accept(reading, count)
-        } else if let modulus = reading.modulus, let carried = carriedOn(reading, past: last.count),
+        } else if let modulus = reading.modulus, reading.count > 0, let carried = carriedOn(reading, past: last.count),
             case let (rolled, overflowed) = carried.addingReportingOverflow(modulus), !overflowed,
             !scale.exceeds(rolled - last.count, unit: unit, milliseconds: elapsed)
         {
             for low in lows { tally(low) { $0.zeroGlitches += 1 } }
             lows = []
+            // A count of 0 is left to the next one: near the modulus a glitch would look like a rollover.
             tally(reading.time) { $0.rollovers += 1 }
             accept(reading, rolled)
         } else {

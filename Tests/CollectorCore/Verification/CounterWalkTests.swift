@@ -56,6 +56,12 @@ struct CounterWalkTests {
             name: "one count beyond it is a decrease", counts: [(0, 65_500), (60, 687)], modulus: 65_536, energies: [0, 0],
             decreases: [1, 0]),
         WalkCase(
+            name: "a zero near the modulus is no rollover", counts: [(0, 65_500), (60, 0), (120, 65_510)], modulus: 65_536,
+            energies: [100, 0], glitches: [1, 0]),
+        WalkCase(
+            name: "a zero at the rollover: the next count tells", counts: [(0, 65_500), (60, 0), (120, 1)], modulus: 65_536,
+            energies: [370, 0], glitches: [1, 0], rollovers: [1, 0]),
+        WalkCase(
             name: "rolls over once a day", counts: [(0, 65_500), (1440, 17_000), (2880, 34_000)], modulus: 65_536,
             energies: [170_360, 170_000], rollovers: [1, 0]),
         WalkCase(
