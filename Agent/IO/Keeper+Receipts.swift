@@ -133,37 +133,57 @@ extension Keeper {
     /// The collector takes nothing more of the stream being sent. What was not receipted of it stays in the spool until
     /// room is needed; the next stream's birth names it.
     private func endStream(lastKnown: UInt64, reason: String) throws {
-        // A commit that is not durable yet belongs to the stream it was signed for.
+        // A commit that is not durable yet belongs to the stream it was signed for; the next receipt asks again.
         guard pending == nil else { return }
         let stream = streams[sending]
-        log.line(
-            .warning, "the stream ends", [("stream", stream.id.description), ("reason", reason)], limit: "")
-        var after = streams
-        after[sending].isEnded = true
-        let isCurrent = sending == streams.count - 1
-        do {
-            try spool.commit([], agent: agent, streams: after)
-            if isCurrent { try openStream(after: stream, lastKnown: lastKnown, reason: reason) }
-        } catch {
-            // Whatever part was applied is read back; the next receipt tries again.
-            log.line(.error, "a new stream could not be opened", [("error", "\(error)")], limit: "")
+        log.line(.warning, "the stream ends", [("stream", stream.id.description), ("reason", reason)], limit: "")
+        if sending == streams.count - 1 {
+            ending = Birth.Predecessor(stream: stream.id, lastSequence: lastKnown, reason: reason)
+        }
+        streams[sending].isEnded = true
+        do { try spool.commit([], agent: agent, streams: streams) } catch {
+            // Remembered with the next commit; until then a crash only makes the collector say it again.
+            log.line(.error, "the end of a stream could not be stored", [("error", "\(error)")], limit: "")
             try spool.reload()
         }
-        streams = spool.streams
-        guard let current = streams.last else { return }
-        chain = Chain(gateway: settings.gateway, stream: current.id, head: current.head, link: current.link)
+        try openStreamIfNeeded()
         moveOn()
     }
 
-    private func openStream(after old: StreamState, lastKnown: UInt64, reason: String) throws {
-        guard let id = StreamID(secureRandom(count: 8)) else { return }
+    /// Opens the stream that follows an ended one. Before that nothing is committed: reads wait in memory.
+    ///
+    /// - Returns: false while the spool refuses it.
+    @discardableResult
+    func openStreamIfNeeded() throws -> Bool {
+        guard let ending else { return true }
+        if spool.streams.last?.id == ending.stream {
+            guard let old = spool.streams.last, let id = StreamID(secureRandom(count: 8)) else { return false }
+            do { try spool.open(StreamState(ordinal: old.ordinal + 1, id: id)) } catch {
+                log.line(.error, "a new stream could not be opened", [("error", "\(error)")], limit: "")
+                // Perhaps only the answer was lost: what is stored decides.
+                do { try spool.reload() } catch let error as DatabaseError where !error.isDamaged { return false }
+                guard spool.streams.last?.id != ending.stream else { return false }
+            }
+        }
+        guard let current = spool.streams.last else { return false }
         let now = clock.now()
-        try spool.open(StreamState(ordinal: old.ordinal + 1, id: id))
-        try SpoolFolder(spool.folder).write(SpoolFolder.Marks(machine: SpoolFolder.machine(), stream: id))
-        planner.begin(after: Birth.Predecessor(stream: old.id, lastSequence: lastKnown, reason: reason))
-        guard old.receipted < old.head else { return }
-        planner.note(
-            .quarantined(old.receipted + 1, old.head, reason: "not taken: \(reason)", uptime: now.uptime),
-            subject: "\(old.id)", monotonic: now.monotonic)
+        if let old = streams.last, old.id == ending.stream, old.receipted < old.head {
+            planner.note(
+                .quarantined(old.receipted + 1, old.head, reason: "not taken: \(ending.reason)", uptime: now.uptime),
+                subject: "\(old.id)", monotonic: now.monotonic)
+        }
+        let ended = streams.map { $0.isEnded }
+        streams = spool.streams
+        for index in ended.indices where ended[index] { streams[index].isEnded = true }
+        chain = Chain(gateway: settings.gateway, stream: current.id, head: current.head, link: current.link)
+        planner.begin(after: ending)
+        self.ending = nil
+        do throws(SystemError) {
+            try SpoolFolder(spool.folder).write(SpoolFolder.Marks(machine: SpoolFolder.machine(), stream: current.id))
+        } catch {
+            // The marks name the stream before; only a lost database would be told by it.
+            log.line(.warning, "the spool's marks could not be written", [("error", error.description)])
+        }
+        return true
     }
 }

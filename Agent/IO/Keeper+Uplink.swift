@@ -76,7 +76,7 @@ extension Keeper {
     }
 
     /// The bytes that stand for `sequence`: a stored record, or a skip signed now and stored before it is sent.
-    private func outgoing(_ sequence: UInt64, _ stream: StreamState) throws -> (envelope: [UInt8], through: UInt64)? {
+    func outgoing(_ sequence: UInt64, _ stream: StreamState) throws -> (envelope: [UInt8], through: UInt64)? {
         if let row = try spool.record(covering: sequence, in: stream) {
             if let envelope = row.envelope { return (envelope, row.through) }
             guard let range = row.range(reason: ForgottenRange.damaged) else { return stuck(sequence) }

@@ -68,6 +68,8 @@ package final class Keeper {
     var planner: CommitPlanner
     var chain: Chain
     var pending: Pending?
+    /// The last stream ended, and the one that follows is not open yet.
+    var ending: Birth.Predecessor?
     var agent: AgentState
     /// Streams as they will be remembered by the next commit.
     var streams: [StreamState]
@@ -168,9 +170,8 @@ package final class Keeper {
     }
 
     func commit(isFinal: Bool) throws {
-        if pending == nil {
-            pending = try prepare()
-        }
+        guard try openStreamIfNeeded() else { return }
+        if pending == nil { pending = try prepare() }
         agent.isClean = isFinal
         if let pending { agent.uptime = pending.uptime }
         var attempts = 0

@@ -1,0 +1,72 @@
+// The configuration: the sample that ships is sound and whole, and what is wrong is refused where it stands.
+
+internal import AgentIO
+internal import Kit
+internal import Quantities
+internal import Settings
+internal import Testing
+
+struct AgentSettingsTests {
+    private func sample() throws -> String { try Workplace.text(of: "Agent/Command/sample.yaml") }
+
+    private func parse(_ text: String) throws -> AgentSettings {
+        try AgentSettings(try SettingsFile.parse(Array(text.utf8), file: "agent.yaml"))
+    }
+
+    @Test func sampleIsSoundAndShowsItsDefaults() throws {
+        var settings = try parse(try sample())
+        #expect(settings.buses.map(\.endpoint) == ["tcp://192.0.2.10:502", "tcp://192.0.2.11:502"])
+        #expect(settings.commit == 10_000 && settings.boundary == 900_000)
+        settings.profiles = Workplace.root + "/firmware-profiles"
+        let (meters, buses) = try AgentParts.buses(settings)
+        #expect(meters.count == 2 && buses.map(\.timeoutMilliseconds) == [1_500, 2_000])
+        #expect(PlanTable(buses).text.contains("2 requests a cycle, 3 for identity"))
+        // Without every optional key the same values stand.
+        let short = """
+            gateway: gw-east-1
+            key: /etc/kilomint/gateway.pem
+            key_list: /etc/kilomint/key-list.cbor
+            root_key: /etc/kilomint/root.pub.pem
+            spool: {path: /var/lib/kilomint-agent}
+            profiles: firmware-profiles
+            buses:
+              - {tcp: 192.0.2.10:502, meters: [{id: meter-east, profile: abb/b23}]}
+            """
+        let plain = try parse(short)
+        #expect(plain.limits == settings.limits && plain.spool == settings.spool && plain.control == settings.control)
+        #expect(plain.commit == settings.commit && plain.boundary == settings.boundary && plain.clock == .real)
+        #expect(plain.buses[0].meters[0].interval == settings.buses[0].meters[0].interval)
+        #expect(plain.buses[0].meters[0].identityInterval == settings.buses[0].meters[0].identityInterval)
+    }
+
+    @Test(arguments: [
+        ("gateway: gw-east-1", "gateway: GW", "gateway"), ("port: 8883", "port: 70000", "mqtt.port"),
+        ("commit: 10s", "commit: 99ms", "commit"), ("commit: 10s", "comit: 10s", "comit"),
+        ("clock: real", "clock: fast", "clock"), ("interval: 60s", "interval: 7m", ""),
+        ("- tcp: 192.0.2.11:502", "- tcp: 192.0.2.10:502", ""),
+        ("- tcp: 192.0.2.11:502", "- tcp: \"a:b:c\"", "buses[1].tcp"),
+        ("id: inverter-east", "id: meter-east", ""),
+        ("profile: abb/b23", "profile: ../../etc/passwd", "buses[0].meters[0].profile"),
+        ("[1-0:1.8.0, ", "[1-0:1.8, ", "buses[0].meters[0].quantities[0]"),
+        ("bytes_max: 256MiB", "bytes_max: 1MiB", "spool.bytes_max"),
+    ])
+    func wrongValueIsRefusedWhereItStands(right: String, wrong: String, key: String) throws {
+        let text = try sample()
+        #expect(text.contains(right))
+        let changed = text.replacing(right, with: wrong)
+        let error = #expect(throws: SettingsError.self) { try parse(changed) }
+        #expect(error?.keyPath == key, "\(String(describing: error))")
+    }
+
+    @Test func programRefusesWithItsOwnStatus() async throws {
+        let place = try TemporaryDirectory()
+        try Workplace.write(Array("gateway: Gw\n".utf8), to: place.file("agent.yaml"))
+        let program = try Workplace.program("kilomint-agent")
+        let (status, output) = try await run(program, ["config", "check", "--config", place.file("agent.yaml")])
+        #expect(status == .exited(78))
+        #expect(output.contains("agent.yaml:1") && output.contains("allowed"))
+        #expect(try await run(program, ["fly"]).status == .exited(2))
+        #expect(try await run(program, ["--help"]).output.contains("First steps"))
+        #expect(try await run(program, ["version"]).output.hasPrefix("kilomint-agent "))
+    }
+}

@@ -1,0 +1,182 @@
+// A device may answer late, short, for somebody else, or without end: none of it may be taken for a value.
+
+@testable internal import AgentIO
+internal import Evidence
+internal import Glibc
+internal import Kit
+internal import Synchronization
+internal import Testing
+
+/// A Modbus TCP server that answers each request as its script says. One connection at a time.
+private final class ScriptedServer: Sendable {
+    enum Answer: Sendable {
+        /// Words counting up from `first`.
+        case good(first: UInt16)
+        case exception(UInt8)
+        /// These bytes instead of an answer; the request's transaction stands in the first two.
+        case raw([UInt8])
+        case late(milliseconds: UInt32, first: UInt16)
+        /// One byte each so many milliseconds, for ever.
+        case drip(milliseconds: UInt32)
+        case close
+        case silence
+    }
+
+    let port: UInt16
+    private let listener: Int32
+    private let script: Mutex<[Answer]>
+    private let accepted = Mutex(0)
+
+    init(_ script: [Answer]) throws {
+        self.script = Mutex(script)
+        port = try freePort()
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var yes: Int32 = 1
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, 16) }
+        }
+        guard bound == 0, listen(listener, 8) == 0 else { throw KitError("no listener") }
+        let socket = listener
+        _ = try WorkerThread("scripted") { [weak self] in
+            while true {
+                let client = accept(socket, nil, nil)
+                guard client >= 0 else { return }
+                self?.accepted.withLock { $0 += 1 }
+                while let self, self.serve(client) {}
+                Glibc.close(client)
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        Glibc.close(listener)
+    }
+
+    var connections: Int { accepted.withLock { $0 } }
+
+    private func serve(_ client: Int32) -> Bool {
+        var request = [UInt8](repeating: 0, count: 12)
+        guard recv(client, &request, 12, Int32(MSG_WAITALL)) == 12 else { return false }
+        let next = script.withLock { $0.isEmpty ? .silence : $0.removeFirst() }
+        func put(_ bytes: [UInt8]) -> Bool { send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count }
+        switch next {
+        case .good(let first): return put(Self.answer(request, first))
+        case .late(let milliseconds, let first):
+            usleep(milliseconds * 1000)
+            return put(Self.answer(request, first))
+        case .exception(let code):
+            return put([request[0], request[1], 0, 0, 0, 3, request[6], request[7] | 0x80, code])
+        case .raw(let bytes): return put([request[0], request[1]] + bytes)
+        case .drip(let milliseconds):
+            for byte in Self.answer(request, 1) {
+                guard put([byte]) else { return false }
+                usleep(milliseconds * 1000)
+            }
+            return true
+        case .close: return false
+        case .silence: return true
+        }
+    }
+
+    static func answer(_ request: [UInt8], _ first: UInt16) -> [UInt8] {
+        let count = UInt16(request[10]) << 8 | UInt16(request[11])
+        let words = (0..<count).flatMap { [UInt8((first &+ $0) >> 8), UInt8((first &+ $0) & 0xFF)] }
+        let length = words.count + 3
+        return [request[0], request[1], 0, 0, UInt8(length >> 8), UInt8(length & 0xFF), request[6], request[7]]
+            + [UInt8(words.count)] + words
+    }
+}
+
+struct ModbusConnectionTests {
+    private let request = RegisterRequest(unit: 7, function: .holding, address: 100, count: 2)
+
+    private func connection(_ port: UInt16, timeout: Int64 = 200) -> ModbusConnection {
+        ModbusConnection(host: "127.0.0.1", port: port, timeoutMilliseconds: timeout)
+    }
+
+    @Test func goodAnswersKeepTheConnection() throws {
+        let server = try ScriptedServer([.good(first: 1), .exception(2), .good(first: 0xFFFF)])
+        let connection = connection(server.port)
+        #expect(connection.ask(request) == RegisterAnswer(status: 0, words: [0, 1, 0, 2]))
+        #expect(connection.ask(request) == RegisterAnswer(status: 2, words: []))
+        #expect(connection.ask(request).words == [0xFF, 0xFF, 0, 0])
+        #expect(server.connections == 1)
+        connection.close()
+    }
+
+    /// After the two bytes of the transaction: protocol, length, unit, function, bytes …
+    @Test(arguments: [
+        ("another unit", [0, 0, 0, 7, 8, 3, 4, 0, 1, 0, 2] as [UInt8]),
+        ("another function", [0, 0, 0, 7, 7, 4, 4, 0, 1, 0, 2]),
+        ("another protocol", [0, 1, 0, 7, 7, 3, 4, 0, 1, 0, 2]),
+        ("fewer registers", [0, 0, 0, 5, 7, 3, 2, 0, 1]),
+        ("more registers", [0, 0, 0, 9, 7, 3, 6, 0, 1, 0, 2, 0, 3]),
+        ("a length that lies", [0, 0, 0, 9, 7, 3, 4, 0, 1, 0, 2]),
+        ("exception 0", [0, 0, 0, 3, 7, 0x83, 0]),
+        ("exception 12", [0, 0, 0, 3, 7, 0x83, 12]),
+        ("another unit's exception", [0, 0, 0, 3, 8, 0x83, 2]),
+        ("noise", [0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA, 0xF9, 0xF8, 0xF7, 0xF6]),
+        ("half an answer", [0, 0, 0, 7, 7, 3, 4, 0]),
+    ])
+    func oddAnswerIsNoValueAndEndsTheConnection(_ what: String, _ bytes: [UInt8]) throws {
+        let server = try ScriptedServer([.raw(bytes), .good(first: 5)])
+        let connection = connection(server.port)
+        let answer = connection.ask(request)
+        #expect([SampleStatus.wrongAnswer, SampleStatus.timeout].contains(answer.status), "\(what): \(answer)")
+        #expect(answer.words.isEmpty)
+        #expect(connection.ask(request).words == [0, 5, 0, 6], "\(what)")
+        #expect(connection.connects == 2)
+        connection.close()
+    }
+
+    @Test func anotherTransactionIsNoValue() throws {
+        let server = try ScriptedServer([.good(first: 1), .good(first: 9)])
+        let connection = connection(server.port)
+        _ = connection.ask(request)
+        // The next answer is right but for its transaction, which is the first one's.
+        let replay = try ScriptedServer([.raw([]), .good(first: 9)])
+        let other = self.connection(replay.port)
+        #expect(other.ask(request).status == SampleStatus.timeout)
+        #expect(other.ask(request).words == [0, 9, 0, 10])
+        connection.close()
+        other.close()
+    }
+
+    @Test func lateAnswerIsNeverTheNextOne() throws {
+        let server = try ScriptedServer([.late(milliseconds: 350, first: 111), .good(first: 222)])
+        let connection = connection(server.port)
+        #expect(connection.ask(request).status == SampleStatus.timeout)
+        usleep(400_000)
+        #expect(connection.ask(request).words == [0, 222, 0, 223])
+        connection.close()
+    }
+
+    @Test func drippingAnswerIsBoundedAsAWhole() throws {
+        let server = try ScriptedServer([.drip(milliseconds: 90), .good(first: 1)])
+        let connection = connection(server.port, timeout: 300)
+        let clock = ContinuousClock()
+        let time = clock.measure { #expect(connection.ask(request).status == SampleStatus.timeout) }
+        #expect(time < .milliseconds(900))
+        connection.close()
+    }
+
+    @Test func closedConnectionIsMadeAnew() throws {
+        let server = try ScriptedServer([.good(first: 1), .close, .good(first: 3)])
+        let connection = connection(server.port)
+        _ = connection.ask(request)
+        #expect(connection.ask(request).status == SampleStatus.disconnected)
+        #expect(connection.ask(request).words == [0, 3, 0, 4])
+        connection.close()
+    }
+
+    @Test func nobodyThere() throws {
+        let connection = connection(try freePort())
+        #expect(connection.ask(request) == RegisterAnswer(status: SampleStatus.connectFailed, words: []))
+    }
+}

@@ -1,0 +1,236 @@
+// The spool under everything that can fail: refused writes, lost answers, a full disk, damaged pages, another machine.
+
+@testable internal import AgentIO
+internal import AgentCore
+internal import Evidence
+internal import Glibc
+internal import Kit
+internal import Proofs
+internal import Quantities
+internal import Testing
+
+struct SpoolTests {
+    private func codes(_ records: [Record]) -> [UInt64] {
+        records.compactMap { if case .note(let note) = $0.body { note.code } else { nil } }
+    }
+
+    @Test func streamBeginsWithABirthAndGoesOnAfterARestart() throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        #expect(bench.opening == .fresh)
+        try bench.commit()
+        try bench.commit()
+        let first = try bench.outgoing()
+        guard case .birth(let birth)? = first.first?.body else { return #expect(Bool(false), "no birth") }
+        #expect(birth.reads.count == 4 && birth.meters.count == 1)
+        #expect(first.count == 3)
+        try bench.keeper.commit(isFinal: true)
+        try bench.restart()
+        #expect(bench.opening == .resumed)
+        try bench.commit()
+        let records = try bench.outgoing()
+        #expect(records.count == 4)
+        #expect(Array(records.prefix(3)) == first)
+        #expect(codes(records) == [])
+    }
+
+    @Test func unfinishedRunIsNamed() throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        try bench.commit()
+        try bench.restart()
+        try bench.commit()
+        #expect(codes(try bench.outgoing()) == [NoteCode.startedAfterCrash.rawValue])
+    }
+
+    @Test(arguments: [SpoolFault.refused, .answerLost], [1, 2, 5])
+    func commitThatFailsIsStoredOnceAndInOrder(_ fault: SpoolFault, times: Int) throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        try bench.commit()
+        var left = times
+        bench.keeper.spool.fault = { _ in
+            guard left > 0 else { return nil }
+            left -= 1
+            return fault
+        }
+        for _ in 0..<8 { try bench.commit() }
+        let records = try bench.outgoing()
+        let samples = records.reduce(0) { sum, record in
+            if case .readings(let readings) = record.body { sum + readings.samples.count } else { sum }
+        }
+        // Nothing twice, nothing lost: reads waited in memory while the spool refused.
+        #expect(samples == 27)
+        #expect(bench.keeper.isWritable)
+    }
+
+    @Test(arguments: [SpoolFault.refused, .answerLost], SpoolWrite.allCases)
+    func everyWriteLeavesASoundChain(_ fault: SpoolFault, _ write: SpoolWrite) throws {
+        let bench = try SpoolBench(try TemporaryDirectory(), bytesMax: 4 << 20)
+        for _ in 0..<10 { try bench.commit(reads: 40, words: 240) }
+        var fired = 0
+        bench.keeper.spool.fault = { kind in
+            guard kind == write, fired < 2 else { return nil }
+            fired += 1
+            return fault
+        }
+        switch write {
+        case .commit: try bench.commit()
+        case .remember:
+            try bench.keeper.receive(receipt: try bench.receipt(through: 2)); try bench.keeper.commit(isFinal: false)
+        case .forget: for _ in 0..<600 where fired < 2 { try bench.commit(reads: 40, words: 240) }
+        case .storeSkip:
+            let stream = bench.keeper.streams[0]
+            try bench.keeper.spool.forget(SpoolPolicy.Run(first: 3, through: 5, isSacrifice: true), of: stream)
+            _ = try bench.keeper.outgoing(3, stream)
+            _ = try bench.keeper.outgoing(4, stream)
+        case .openStream: try bench.keeper.receive(receipt: try bench.receipt(through: 2) { $0.ended = (2, "forked") })
+        }
+        #expect(fired > 0)
+        bench.keeper.spool.fault = nil
+        for _ in 0..<3 { try bench.commit() }
+        if write == .openStream {
+            #expect(bench.keeper.streams.count == 2)
+            #expect(bench.keeper.streams[1].head > 0)
+        }
+        // Expect soundness, not a reaction: every number is answered for, by a chain that holds, also after a restart.
+        _ = try bench.outgoing()
+        try bench.restart()
+        for _ in 0..<2 { try bench.commit() }
+        _ = try bench.outgoing()
+    }
+
+    @Test func fullSpoolSacrificesTheOldestAndSaysSo() throws {
+        let bench = try SpoolBench(try TemporaryDirectory(), bytesMax: 4 << 20)
+        for _ in 0..<500 { try bench.commit(reads: 60, words: 240) }
+        #expect(bench.keeper.isWritable)
+        #expect(try bench.keeper.spool.usedBytes() <= 4 << 20)
+        let records = try bench.outgoing()
+        guard case .birth? = records.first?.body else { return #expect(Bool(false), "the birth is gone") }
+        guard case .skip(let skip)? = records.dropFirst().first?.body else { return #expect(Bool(false), "no skip") }
+        #expect(skip.reason == ForgottenRange.spoolFull)
+        #expect(skip.losses == [Skip.Loss(read: 3, samples: 60 * (skip.to - 1))])
+        // Clock and completeness are those of the last record it stands for.
+        #expect(records[1].clock == skip.lastClock)
+        #expect(records[1].completeThrough <= records[2].completeThrough)
+        #expect(records.count { if case .skip = $0.body { true } else { false } } == 1)
+    }
+
+    @Test func receiptedReadingsGoFirstAndComeBackAsASkip() throws {
+        let bench = try SpoolBench(try TemporaryDirectory(), bytesMax: 4 << 20)
+        for _ in 0..<100 { try bench.commit(reads: 60, words: 240) }
+        try bench.keeper.receive(receipt: try bench.receipt(through: 90))
+        #expect(bench.keeper.window.receipted == 90)
+        for _ in 0..<120 { try bench.commit(reads: 60, words: 240) }
+        let stream = bench.keeper.streams[0]
+        #expect(try bench.keeper.spool.record(covering: 2, in: stream)?.envelope == nil)
+        #expect(try bench.keeper.spool.record(covering: 91, in: stream)?.envelope != nil)
+        // A collector restored from a backup: what is deleted comes as a skip, the rest as it was signed.
+        let before = try #require(try bench.keeper.spool.record(covering: 1, in: stream))
+        try bench.keeper.receive(receipt: try bench.receipt(through: 1, identity: before.link))
+        #expect(bench.keeper.window.next == 2)
+        let records = try bench.outgoing()
+        guard case .skip(let skip) = records[1].body else { return #expect(Bool(false), "no skip") }
+        #expect(skip.reason == ForgottenRange.afterReceipt)
+        try bench.commit()
+        #expect(codes(try bench.outgoing()).contains(NoteCode.receiptWentBack.rawValue))
+    }
+
+    @Test(arguments: 0..<12)
+    func damagedPagesCostOnlyWhatStandsOnThem(seed: Int) throws {
+        var random = SeededGenerator(seed: UInt64(seed))
+        let place = try TemporaryDirectory()
+        let bench = try SpoolBench(place)
+        for _ in 0..<60 { try bench.commit(reads: 10, words: 200) }
+        let old = bench.keeper.streams[0]
+        bench.keeper.spool.close()
+        let file = Spool.file(bench.folder)
+        var bytes = try Workplace.bytes(of: file)
+        for _ in 0..<(seed % 3 + 1) {
+            let page = Int.random(in: (seed == 0 ? 0 : 4)..<bytes.count / 4096, using: &random)
+            for index in page * 4096..<(page + 1) * 4096 { bytes[index] = UInt8.random(in: 0...255, using: &random) }
+        }
+        try Workplace.write(bytes, to: file)
+        try bench.restart()
+        guard case .salvaged(let quarantine, let saved, let holes) = bench.opening else {
+            // Only free or overflow pages were hit that no check looks at: the copy is examined when it is refused.
+            return #expect(bench.opening == .resumed, "seed \(seed)")
+        }
+        print("seed \(seed): \(saved) of \(old.head) records, \(holes) holes")
+        #expect(try Workplace.bytes(of: quarantine + "/spool.db").count == bytes.count)
+        try bench.commit()
+        #expect(bench.keeper.streams.count >= 2 || saved == 0, "seed \(seed)")
+        let birth = try bench.outgoing().first
+        guard case .birth(let body)? = birth?.body else { return #expect(Bool(false), "no birth") }
+        #expect(body.predecessor?.stream == old.id, "seed \(seed)")
+        // The old stream goes first, whole, holes as skips.
+        if saved > 0 {
+            #expect(bench.keeper.sending == 0)
+            let first = try #require(try bench.keeper.spool.record(after: 0, in: bench.keeper.streams[0]))
+            _ = try bench.outgoing(from: first.first, stream: 0)
+        }
+    }
+
+    @Test func brokenOwnCopyIsReplacedByASkipWhenTheCollectorRefusesIt() throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        for _ in 0..<5 { try bench.commit() }
+        try bench.keeper.spool.database.run(
+            "UPDATE record SET envelope = zeroblob(300) WHERE position & 0xFFFFFFFF = 3", [])
+        try bench.keeper.receive(
+            receipt: try bench.receipt(through: 2) { $0.refusals = [Receipt.Refusal(sequence: 3, code: 9)] })
+        let records = try bench.outgoing()
+        guard case .skip(let skip) = records[2].body else { return #expect(Bool(false), "no skip") }
+        #expect(skip.to == 3 && skip.reason == ForgottenRange.damaged)
+        try bench.commit()
+        #expect(codes(try bench.outgoing()).contains(NoteCode.quarantined.rawValue))
+    }
+
+    @Test func receiptsAreWeighed() throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        for _ in 0..<5 { try bench.commit() }
+        let sound = try bench.receipt(through: 3)
+        var broken = sound
+        broken[broken.count - 1] ^= 1
+        try bench.keeper.receive(receipt: broken)
+        try bench.keeper.receive(receipt: [])
+        try bench.keeper.receive(receipt: try bench.receipt(through: 3, identity: Digest(of: [1])))
+        try bench.keeper.receive(receipt: try bench.receipt(through: 3, stream: StreamID([1, 2, 3, 4, 5, 6, 7, 8])))
+        #expect(bench.keeper.window.receipted == 0)
+        try bench.keeper.receive(receipt: sound)
+        #expect(bench.keeper.window.receipted == 3)
+        // More than we have: our own spool is an older copy. A new stream names what the collector has.
+        let old = bench.keeper.chain.stream
+        try bench.keeper.receive(receipt: try bench.receipt(through: 99, identity: Digest(of: [1])))
+        #expect(bench.keeper.chain.stream != old)
+        try bench.commit()
+        guard case .birth(let birth)? = try bench.outgoing().first?.body else {
+            return #expect(Bool(false), "no birth")
+        }
+        #expect(birth.predecessor?.lastSequence == 99 && birth.predecessor?.stream == old)
+    }
+
+    @Test func clonedDiskStartsANewStream() throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        try bench.commit()
+        let old = bench.keeper.chain.stream
+        try SpoolFolder(bench.folder).write(SpoolFolder.Marks(machine: "another", stream: old))
+        try bench.restart()
+        guard !SpoolFolder.machine().isEmpty else { return }
+        #expect(bench.keeper.chain.stream != old)
+        try bench.commit()
+        guard case .birth(let birth)? = try bench.outgoing().first?.body else {
+            return #expect(Bool(false), "no birth")
+        }
+        #expect(birth.predecessor?.stream == old)
+        #expect(birth.predecessor?.reason == "another machine: the disk was moved or cloned")
+    }
+
+    @Test func secondAgentAndOtherGatewayAreRefused() throws {
+        let place = try TemporaryDirectory()
+        let bench = try SpoolBench(place)
+        #expect(throws: SpoolError.self) {
+            try Spool.open(folder: bench.folder, gateway: SpoolBench.gateway, bytesMax: 4 << 20)
+        }
+        bench.keeper.spool.close()
+        #expect(throws: SpoolError.self) {
+            try Spool.open(folder: bench.folder, gateway: Identifier("gw-2")!, bytesMax: 4 << 20)
+        }
+    }
+}
