@@ -30,13 +30,19 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let http: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let package = Package(
     name: "kilomint",
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -71,13 +77,17 @@ let package = Package(
         room("CollectorJournal", "Collector/Journal", ["CollectorCore", "Keys", sqlite]),
         room(
             "CollectorIO", "Collector/IO",
-            ["CollectorCore", "CollectorJournal", "Keys", "MQTT", "Settings", http, lifecycle, logging]),
+            ["CollectorCore", "CollectorJournal", "Keys", "MQTT", "Settings", http, httpTypes, lifecycle, signals, logging]),
+        room("CollectorClient", "Collector/Client", [httpClient, nio, nioHTTP]),
         command(
             "kilomint-collector", "Collector/Command",
-            ["CollectorCore", "CollectorJournal", "CollectorIO", "Keys", "Settings", argumentParser, httpClient]),
+            [
+                "CollectorCore", "CollectorJournal", "CollectorIO", "CollectorClient", "Evidence", "Keys", "Metering", "Proofs",
+                "Quantities", "Settings", argumentParser,
+            ]),
         command(
             "kilomint-audit", "Collector/Audit",
-            ["CollectorCore", "Keys", argumentParser, httpClient]),
+            ["CollectorCore", "CollectorClient", "CBOR", "Evidence", "Keys", "Metering", "Proofs", "Quantities", argumentParser]),
 
         // The virtual plant: development, training, demonstration.
         room("PlantModel", "Tests/Plant/Model", ["Quantities", "Settings"]),
