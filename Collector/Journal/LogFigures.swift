@@ -3,6 +3,7 @@
 internal import CBOR
 internal import CollectorCore
 internal import Evidence
+internal import Glibc
 internal import Keys
 internal import Proofs
 internal import Quantities
@@ -51,15 +52,19 @@ package enum LogFigures {
         _ what: String, _ batch: Int, _ seconds: Int, make: () throws -> Batch, append: (Batch) throws -> Void
     ) throws -> String {
         let clock = ContinuousClock()
-        var took = Duration.zero
+        var (took, worked) = (Duration.zero, Duration.zero)
         var commits = 0
         while took < .seconds(seconds) {
             let made = try make()
+            let before = processorTime()
             took += try clock.measure { try append(made) }
+            worked += processorTime() - before
             commits += 1
         }
+        let each = worked / (commits * batch)
         return
-            "\(what), batches of \(batch): \(perSecond(commits * batch, took))/s, \(perSecond(commits, took)) commits/s"
+            "\(what), batches of \(batch): \(perSecond(commits * batch, took))/s, \(perSecond(commits, took)) commits/s, "
+            + "\(each.components.attoseconds / 1_000_000_000_000) µs of processor each"
     }
 
     private static func proofs(_ log: SQLiteEvidenceLog) throws -> String {
@@ -71,6 +76,13 @@ package enum LogFigures {
             }
         }
         return "inclusion proofs in a tree of \(size): \(perSecond(Int(count), took))/s"
+    }
+
+    /// What this process has used: on a busy machine the rates say more about the others.
+    private static func processorTime() -> Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
     }
 
     private static func perSecond(_ count: Int, _ took: Duration) -> Int64 {

@@ -50,8 +50,9 @@ extension SQLiteTree {
             audit.entries += 1
             if position.isEpochEntry {
                 _ = try EpochEntry(decoding: entry)
-            } else if try !beside(db, position, entry) {
-                audit.erased += 1
+            } else {
+                let isThere = try beside(db, position, entry)
+                if !isThere { audit.erased += 1 }
             }
             if let checkpoint = published?.checkpoint, checkpoint.size == edge.size,
                 checkpoint.root != edge.frontier.root
