@@ -60,7 +60,8 @@ package struct SourceComparison: Hashable, Sendable {
     /// 0 for S, which weighs nothing and can only lower.
     package let weight: Int64
 
-    package init(source: SourceKind, name: String, wattHours: Int64, deviation: Int64, agreement: Int64, weight: Int64) {
+    package init(source: SourceKind, name: String, wattHours: Int64, deviation: Int64, agreement: Int64, weight: Int64)
+    {
         self.source = source
         self.name = name
         self.wattHours = wattHours
@@ -103,8 +104,10 @@ package struct DayVerdict: HousePayload {
 
     package init(
         window: WindowID, entity: Identifier, meteringPoint: Identifier, dayStart: UTCInstant, dayEnd: UTCInstant,
-        exported: Int64?, resolution: Int64, sources: [SourceComparison], coverage: Int64, base: Int64, satellite: Int64?,
-        confidence: Int64, grade: Grade, findings: [Finding], skipped: [FindingKind], outcome: DayOutcome, imported: Int64?
+        exported: Int64?, resolution: Int64, sources: [SourceComparison], coverage: Int64, base: Int64,
+        satellite: Int64?,
+        confidence: Int64, grade: Grade, findings: [Finding], skipped: [FindingKind], outcome: DayOutcome,
+        imported: Int64?
     ) {
         self.window = window
         self.entity = entity
@@ -140,7 +143,9 @@ package struct DayVerdict: HousePayload {
         let measured = try fields.value(6).array(count: 2, "day verdict.6")
         let imported = try fields.value(16)
         let satellite = try fields.value(10)
-        guard let grade = Grade(rawValue: try fields.text(12)) else { throw ShapeError("day verdict.12", expected: "A, B, C or F") }
+        guard let grade = Grade(rawValue: try fields.text(12)) else {
+            throw ShapeError("day verdict.12", expected: "A, B, C or F")
+        }
         guard let outcome = DayOutcome(rawValue: try fields.text(15)) else {
             throw ShapeError("day verdict.15", expected: "verified, pending or disputed")
         }
@@ -155,7 +160,9 @@ package struct DayVerdict: HousePayload {
             coverage: try fields.ppm(8), base: try fields.ppm(9),
             satellite: satellite.isNull ? nil : try satellite.ppm("day verdict.10"), confidence: try fields.ppm(11),
             grade: grade,
-            findings: try fields.value(13).list("day verdict.13") { (value, path) throws(ShapeError) in try Finding(value, path) },
+            findings: try fields.value(13).list("day verdict.13") { (value, path) throws(ShapeError) in
+                try Finding(value, path)
+            },
             skipped: try fields.value(14).list("day verdict.14") { (value, path) throws(ShapeError) in
                 try FindingKind(value, path)
             },
@@ -165,7 +172,9 @@ package struct DayVerdict: HousePayload {
 
 extension FindingKind {
     fileprivate init(_ value: CBORValue, _ path: String) throws(ShapeError) {
-        guard let kind = Self(rawValue: try value.text(path)) else { throw ShapeError(path, expected: "the name of a finding") }
+        guard let kind = Self(rawValue: try value.text(path)) else {
+            throw ShapeError(path, expected: "the name of a finding")
+        }
         self = kind
     }
 }
@@ -185,6 +194,7 @@ extension SourceComparison {
         self.init(
             source: try SourceKind(parts[0], path + "[0]"), name: try parts[1].shortText(path + "[1]"),
             wattHours: try parts[2].energy(path + "[2]"), deviation: try parts[3].number(0...2_000_000, path + "[3]"),
-            agreement: try parts[4].ppm(path + "[4]"), weight: try parts[5].number(0...HouseBounds.weightMax, path + "[5]"))
+            agreement: try parts[4].ppm(path + "[4]"),
+            weight: try parts[5].number(0...HouseBounds.weightMax, path + "[5]"))
     }
 }

@@ -41,7 +41,8 @@ package struct Document: Hashable, Sendable {
     package init(_ value: CBORValue, as type: ContentType) throws(DocumentError) {
         let items: [[UInt8]]
         do throws(ShapeError) {
-            items = try value.list("document", min: 1, max: HouseBounds.envelopesMax) { (value, path) throws(ShapeError) in
+            items = try value.list("document", min: 1, max: HouseBounds.envelopesMax) {
+                (value, path) throws(ShapeError) in
                 try value.bytes(path)
             }
         } catch { throw .notDocument(error) }
@@ -60,7 +61,9 @@ package struct Document: Hashable, Sendable {
         // 0xD2 is tag 18, the first byte of every envelope; an array never begins with it.
         if bytes.first == 0xD2 {
             let envelope: SignedMessage
-            do throws(EnvelopeError) { envelope = try SignedMessage(parsing: bytes, as: type) } catch { throw .envelope(error) }
+            do throws(EnvelopeError) { envelope = try SignedMessage(parsing: bytes, as: type) } catch {
+                throw .envelope(error)
+            }
             try self.init([envelope])
             return
         }

@@ -83,7 +83,9 @@ package struct Genesis: Hashable, Sendable {
         let asset = try fields.shortText(3, bytesMax: 16)
         let mode = try fields.uint(2)
         let isReplay = clock != .real
-        guard mode == (isReplay ? 1 : 0) else { throw ShapeError("genesis.2", expected: "1 exactly with a replayed clock (key 8)") }
+        guard mode == (isReplay ? 1 : 0) else {
+            throw ShapeError("genesis.2", expected: "1 exactly with a replayed clock (key 8)")
+        }
         guard asset.hasSuffix("-TEST") == isReplay else {
             throw ShapeError("genesis.3", expected: "an asset that ends in -TEST exactly in replay mode")
         }

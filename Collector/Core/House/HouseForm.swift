@@ -54,7 +54,9 @@ extension CBORValue {
     }
 
     func identifier(_ path: String) throws(ShapeError) -> Identifier {
-        guard let id = Identifier(try text(path)) else { throw ShapeError(path, expected: "1 … 40 characters a-z 0-9 -") }
+        guard let id = Identifier(try text(path)) else {
+            throw ShapeError(path, expected: "1 … 40 characters a-z 0-9 -")
+        }
         return id
     }
 
@@ -84,7 +86,9 @@ extension CBORValue {
 
     func shortText(_ path: String, bytesMax: Int = HouseBounds.textBytesMax) throws(ShapeError) -> String {
         let value = try text(path)
-        guard value.utf8.count <= bytesMax else { throw ShapeError(path, expected: "at most \(bytesMax) bytes of text") }
+        guard value.utf8.count <= bytesMax else {
+            throw ShapeError(path, expected: "at most \(bytesMax) bytes of text")
+        }
         return value
     }
 
@@ -94,7 +98,9 @@ extension CBORValue {
         _ make: (CBORValue, String) throws(ShapeError) -> Element
     ) throws(ShapeError) -> [Element] {
         let items = try array(path)
-        guard items.count >= min, items.count <= max else { throw ShapeError(path, expected: "\(min) … \(max) elements") }
+        guard items.count >= min, items.count <= max else {
+            throw ShapeError(path, expected: "\(min) … \(max) elements")
+        }
         var elements: [Element] = []
         elements.reserveCapacity(items.count)
         for (index, item) in items.enumerated() { elements.append(try make(item, "\(path)[\(index)]")) }

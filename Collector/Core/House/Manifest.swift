@@ -141,7 +141,8 @@ package struct Manifest: HousePayload {
 
 extension Manifest.Gate {
     /// 24 h, one organisation, finance and compliance.
-    package static let standard = Manifest.Gate(freshness: 86_400_000, quorum: 1, kinds: [.acknowledged, .complianceTested])
+    package static let standard = Manifest.Gate(
+        freshness: 86_400_000, quorum: 1, kinds: [.acknowledged, .complianceTested])
 }
 
 extension Manifest.Tolerances {
@@ -160,7 +161,8 @@ extension Manifest {
             .int(day), .int(interval), .numbers([rate.numerator, rate.denominator]),
             .array([.int(gate.freshness), .int(gate.quorum), .array(gate.kinds.map { .text($0.rawValue) })]),
             .numbers([
-                tolerances.midMeter, tolerances.inverter, tolerances.auditor, tolerances.gridOperator, tolerances.satellite,
+                tolerances.midMeter, tolerances.inverter, tolerances.auditor, tolerances.gridOperator,
+                tolerances.satellite,
             ]),
             .numbers([weights.check, weights.auditor, weights.gridOperator]),
             .numbers([verifiedFrom, reviewFrom]), .int(baseWithout), .int(liftDuration),
@@ -203,12 +205,16 @@ extension Manifest {
 
     /// Days tile windows and intervals tile days; the thresholds and ratios are in order.
     private func requireGrid() throws(ShapeError) {
-        guard cadence % dayLength == 0 else { throw ShapeError("manifest.4", expected: "a multiple of the day (key 6)") }
+        guard cadence % dayLength == 0 else {
+            throw ShapeError("manifest.4", expected: "a multiple of the day (key 6)")
+        }
         guard dayLength % intervalLength == 0 else {
             throw ShapeError("manifest.7", expected: "a divisor of the day (key 6) or of a shorter cadence (key 4)")
         }
         guard reviewFrom <= verifiedFrom else { throw ShapeError("manifest.12", expected: "verified not below review") }
-        guard performanceRatioMin <= performanceRatioMax else { throw ShapeError("manifest.21", expected: "min not above max") }
+        guard performanceRatioMin <= performanceRatioMax else {
+            throw ShapeError("manifest.21", expected: "min not above max")
+        }
     }
 }
 
@@ -218,7 +224,9 @@ extension Manifest.Gate {
         let kinds = try parts[2].list("manifest.9[2]", min: 1, max: 3) { (value, path) throws(ShapeError) in
             try ProofKind(value, path)
         }
-        guard kinds.map(\.rawValue).isStrictlyAscending else { throw ShapeError("manifest.9[2]", expected: "kinds in order") }
+        guard kinds.map(\.rawValue).isStrictlyAscending else {
+            throw ShapeError("manifest.9[2]", expected: "kinds in order")
+        }
         self.init(
             freshness: try parts[0].number(1...HouseBounds.durationMax, "manifest.9[0]"),
             quorum: try parts[1].number(1...1000, "manifest.9[1]"), kinds: kinds)

@@ -70,7 +70,9 @@ package struct Order: HousePayload {
         let fields = try value.fields(1...9, "order")
         try fields.requireVersion()
         let memo = try fields.shortText(6)
-        guard memo.unicodeScalars.count <= Self.memoMax else { throw ShapeError("order.6", expected: "at most 140 characters") }
+        guard memo.unicodeScalars.count <= Self.memoMax else {
+            throw ShapeError("order.6", expected: "at most 140 characters")
+        }
         if let pending = fields.optional(8) {
             // Absent means false: one order, one spelling.
             guard try pending.bool("order.8") else { throw ShapeError("order.8", expected: "true, or no key 8") }
@@ -82,7 +84,8 @@ package struct Order: HousePayload {
         }
         self.init(
             transfer: try TransferID(try fields.value(2), "order.2"), debit: try fields.identifier(3),
-            credit: try fields.identifier(4), amount: Amount(minorUnits: try fields.number(0...Int64.max, 5)), memo: memo,
+            credit: try fields.identifier(4), amount: Amount(minorUnits: try fields.number(0...Int64.max, 5)),
+            memo: memo,
             issuedAt: try fields.instant(7), isPending: fields.optional(8) != nil, resolution: resolution)
     }
 }
@@ -133,8 +136,11 @@ package struct EpochDocument: HousePayload {
     package init(_ value: CBORValue) throws(ShapeError) {
         let fields = try value.fields(1...5, "epoch")
         try fields.requireVersion()
-        guard let log = Log(rawValue: try fields.text(2)) else { throw ShapeError("epoch.2", expected: "journal or evidence") }
+        guard let log = Log(rawValue: try fields.text(2)) else {
+            throw ShapeError("epoch.2", expected: "journal or evidence")
+        }
         self.init(
-            log: log, endedOrigin: try fields.shortText(3), lastCheckpoint: try fields.bytes(4), openedAt: try fields.instant(5))
+            log: log, endedOrigin: try fields.shortText(3), lastCheckpoint: try fields.bytes(4),
+            openedAt: try fields.instant(5))
     }
 }

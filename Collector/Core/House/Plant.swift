@@ -141,6 +141,7 @@ package struct Gateway: Hashable, Sendable {
     init(_ value: CBORValue) throws(ShapeError) {
         let fields = try value.fields(1...3, "gateway")
         self.init(
-            id: try fields.identifier(1), entity: try fields.identifier(2), clockError: try fields.number(0...300_000, 3))
+            id: try fields.identifier(1), entity: try fields.identifier(2),
+            clockError: try fields.number(0...300_000, 3))
     }
 }

@@ -124,11 +124,15 @@ package struct RegisteredKey: Hashable, Sendable {
 
     fileprivate init(_ value: CBORValue) throws(ShapeError) {
         let fields = try value.fields(1...6, "key")
-        guard let role = KeyRole(rawValue: try fields.uint(2)) else { throw ShapeError("key.2", expected: "a role 1 … 13") }
+        guard let role = KeyRole(rawValue: try fields.uint(2)) else {
+            throw ShapeError("key.2", expected: "a role 1 … 13")
+        }
         let spki = try fields.bytes(1)
         guard (1...512).contains(spki.count) else { throw ShapeError("key.1", expected: "1 … 512 bytes") }
         let affiliated = try fields.value(5).identifiers("key.5")
-        guard affiliated.isStrictlyAscending else { throw ShapeError("key.5", expected: "principals in order, none twice") }
+        guard affiliated.isStrictlyAscending else {
+            throw ShapeError("key.5", expected: "principals in order, none twice")
+        }
         self.init(
             spki: spki, role: role, subject: try fields.identifier(3), organisation: try fields.identifier(4),
             affiliated: affiliated, validTo: try fields.instant(6))

@@ -25,10 +25,12 @@ extension RegistrationRefusal: CustomStringConvertible {
     package var description: String {
         switch self {
         case .notUnderstood: "the payload is not a registration as docs/formats/documents.md has it: write it again"
-        case .signatureWrong: "a signature is not of a root or a registered person, or does not verify: sign the exact payload again"
+        case .signatureWrong:
+            "a signature is not of a root or a registered person, or does not verify: sign the exact payload again"
         case .rootSignatureMissing: "no root key signed it: add a root key's envelope"
         case .personSignaturesMissing: "dual control: add envelopes of two registered persons with different subjects"
-        case .roleNotRegistrable: "root, receipt, command, log and seal keys are fixed by genesis and key list: register another role"
+        case .roleNotRegistrable:
+            "root, receipt, command, log and seal keys are fixed by genesis and key list: register another role"
         case .numberTooLow: "a later number stands already: give it the next number"
         case .numberTaken: "this number stands with other content: give it the next number"
         case .effectiveWentBack: "it would take effect before the one it replaces: choose a later instant"
@@ -37,7 +39,8 @@ extension RegistrationRefusal: CustomStringConvertible {
         case .unknownGateway: "its gateway is not registered: register that first"
         case .unknownMeter: "a meter it names is not registered: register that first"
         case .keyTaken: "this key belongs to another subject or role: make a new key"
-        case .meterClaimedTwice: "vendor, model and serial are registered under another meter id (METER_CLAIMED_TWICE): end that claim first"
+        case .meterClaimedTwice:
+            "vendor, model and serial are registered under another meter id (METER_CLAIMED_TWICE): end that claim first"
         case .meterUsedTwice: "a meter it names stands at another metering point: end that use first"
         case .accountTaken: "an account it names belongs to another entity: choose another account id"
         }

@@ -91,7 +91,8 @@ package struct RegisteredPlant: Sendable {
             documents.append(document)
             for id in point.meters {
                 let subject = RegistrationSubject(kind: 5, id: id)
-                guard let document = registry.document(subject, at: instant), case .meter(let meter) = document.registration.body
+                guard let document = registry.document(subject, at: instant),
+                    case .meter(let meter) = document.registration.body
                 else { continue }
                 meters[id] = meter
                 documents.append(document)

@@ -105,7 +105,9 @@ package struct Registry: Sendable {
         _ document: Document, at instant: UTCInstant, check: SignatureCheck
     ) throws(RegistrationRefusal) -> Bool {
         let registration: Registration
-        do throws(ShapeError) { registration = try Registration(decoding: document.payload) } catch { throw .notUnderstood }
+        do throws(ShapeError) { registration = try Registration(decoding: document.payload) } catch {
+            throw .notUnderstood
+        }
         guard document.contentType == .registration else { throw .notUnderstood }
         let signers = try signers(of: document, at: instant, check)
         guard signers.hasRoot else { throw .rootSignatureMissing }
@@ -183,7 +185,9 @@ package struct Registry: Sendable {
             guard areFree else { throw .meterUsedTwice }
         case .entity(let entity):
             let accounts = entity.shares.map(\.account)
-            guard accounts.allSatisfy({ accountOwners[$0] == nil || accountOwners[$0] == entity.id }) else { throw .accountTaken }
+            guard accounts.allSatisfy({ accountOwners[$0] == nil || accountOwners[$0] == entity.id }) else {
+                throw .accountTaken
+            }
         case .organisation, .gateway: break
         }
     }
@@ -228,7 +232,8 @@ extension Registration.Body {
         guard case .key(let key) = self else { return true }
         switch key.role {
         case .root, .receipt, .command, .log, .seal: return false
-        case .gateway, .owner, .financeVerifier, .complianceVerifier, .auditor, .gridOperator, .satellite, .person: return true
+        case .gateway, .owner, .financeVerifier, .complianceVerifier, .auditor, .gridOperator, .satellite, .person:
+            return true
         }
     }
 }

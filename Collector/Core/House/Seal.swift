@@ -28,7 +28,9 @@ package struct SegmentReference: Hashable, Sendable {
 
     fileprivate init(_ value: CBORValue, _ path: String) throws(ShapeError) {
         let parts = try value.array(count: 3, path)
-        guard let kind = Kind(rawValue: try parts[0].int(path + "[0]")) else { throw ShapeError(path + "[0]", expected: "1, 2 or 3") }
+        guard let kind = Kind(rawValue: try parts[0].int(path + "[0]")) else {
+            throw ShapeError(path + "[0]", expected: "1, 2 or 3")
+        }
         self.init(kind: kind, size: try parts[1].uint(path + "[1]"), digest: try parts[2].digest(path + "[2]"))
     }
 }
@@ -48,7 +50,8 @@ package struct Seal: HousePayload {
     package let sealedAt: UTCInstant
 
     package init(
-        window: WindowID, outputDigest: Digest, transcriptRoot: Digest, evidence: Checkpoint, segments: [SegmentReference],
+        window: WindowID, outputDigest: Digest, transcriptRoot: Digest, evidence: Checkpoint,
+        segments: [SegmentReference],
         sealedAt: UTCInstant
     ) {
         self.window = window
@@ -69,7 +72,8 @@ package struct Seal: HousePayload {
     package init(_ value: CBORValue) throws(ShapeError) {
         let fields = try value.fields(1...7, "seal")
         try fields.requireVersion()
-        let segments = try fields.value(6).list("seal.6", min: 1, max: Self.segmentsMax) { (value, path) throws(ShapeError) in
+        let segments = try fields.value(6).list("seal.6", min: 1, max: Self.segmentsMax) {
+            (value, path) throws(ShapeError) in
             try SegmentReference(value, path)
         }
         self.init(
@@ -101,7 +105,9 @@ package enum ProofKind: String, Hashable, Sendable, CaseIterable {
     case payoutReconciled = "SPV"
 
     init(_ value: CBORValue, _ path: String) throws(ShapeError) {
-        guard let kind = Self(rawValue: try value.text(path)) else { throw ShapeError(path, expected: "ACK, CT or SPV") }
+        guard let kind = Self(rawValue: try value.text(path)) else {
+            throw ShapeError(path, expected: "ACK, CT or SPV")
+        }
         self = kind
     }
 }
@@ -123,7 +129,8 @@ package struct Proof: HousePayload {
     package let replayDigest: Digest
 
     package init(
-        kind: ProofKind, window: WindowID, outputDigest: Digest, principal: Identifier?, isValid: Bool, issuedAt: UTCInstant,
+        kind: ProofKind, window: WindowID, outputDigest: Digest, principal: Identifier?, isValid: Bool,
+        issuedAt: UTCInstant,
         expiresAt: UTCInstant, verifier: Identifier, replayDigest: Digest
     ) {
         self.kind = kind
@@ -150,7 +157,9 @@ package struct Proof: HousePayload {
         try fields.requireVersion()
         let principal = try fields.value(5)
         let verdict = try fields.text(6)
-        guard verdict == "VALID" || verdict == "INVALID" else { throw ShapeError("proof.6", expected: "VALID or INVALID") }
+        guard verdict == "VALID" || verdict == "INVALID" else {
+            throw ShapeError("proof.6", expected: "VALID or INVALID")
+        }
         self.init(
             kind: try ProofKind(try fields.value(2), "proof.2"), window: try WindowID(try fields.value(3), "proof.3"),
             outputDigest: try fields.digest(4), principal: principal.isNull ? nil : try principal.identifier("proof.5"),
@@ -230,7 +239,9 @@ extension GateDecision.Line {
         let parts = try value.array(count: 4, path)
         let word = try parts[1].text(path + "[1]")
         guard word == "ALLOW" || word == "HOLD" else { throw ShapeError(path + "[1]", expected: "ALLOW or HOLD") }
-        guard (word == "ALLOW") == parts[2].isNull else { throw ShapeError(path + "[2]", expected: "a reason exactly for HOLD") }
+        guard (word == "ALLOW") == parts[2].isNull else {
+            throw ShapeError(path + "[2]", expected: "a reason exactly for HOLD")
+        }
         self.init(
             principal: try parts[0].identifier(path + "[0]"), isAllowed: word == "ALLOW",
             reason: parts[2].isNull ? nil : try parts[2].shortText(path + "[2]"),

@@ -73,7 +73,8 @@ package struct SourceStatement: HousePayload {
         let source = try SourceKind(try fields.value(2), "statement.2")
         guard source != .checkMeter else { throw ShapeError("statement.2", expected: "A, D or S") }
         self.init(
-            source: source, meteringPoint: try fields.identifier(3), from: try fields.instant(4), to: try fields.instant(5),
+            source: source, meteringPoint: try fields.identifier(3), from: try fields.instant(4),
+            to: try fields.instant(5),
             wattHours: try fields.energy(6), resolutionWattHours: try fields.number(0...HouseBounds.wattHoursMax, 7),
             inputs: try fields.value(8).digests("statement.8"), issuedAt: try fields.instant(9),
             method: try fields.shortText(10))
@@ -110,7 +111,8 @@ package struct Review: HousePayload {
         let fields = try value.fields(1...6, "review")
         try fields.requireVersion()
         self.init(
-            meteringPoint: try fields.identifier(2), day: try fields.instant(3), isAccepted: try fields.number(1...2, 4) == 1,
+            meteringPoint: try fields.identifier(2), day: try fields.instant(3),
+            isAccepted: try fields.number(1...2, 4) == 1,
             reason: try fields.shortText(5), issuedAt: try fields.instant(6))
     }
 }

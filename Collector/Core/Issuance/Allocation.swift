@@ -13,7 +13,8 @@ package struct Allocation: Hashable, Sendable {
     package let verifiedWattHours: Int64
 
     package init(
-        entity: Identifier, principal: Identifier, account: Identifier, ppm: Int64, amount: Amount, verifiedWattHours: Int64
+        entity: Identifier, principal: Identifier, account: Identifier, ppm: Int64, amount: Amount,
+        verifiedWattHours: Int64
     ) {
         self.entity = entity
         self.principal = principal
@@ -40,7 +41,9 @@ package struct EntityAllocation: Hashable, Sendable {
         let raw = Int128(verifiedWattHours) * Int128(rate.numerator) + carried
         let denominator = Int128(rate.denominator)
         let whole = raw < 0 ? 0 : raw / denominator
-        guard let amount = Int64(exactly: whole), let rest = Int64(exactly: raw - whole * denominator) else { return nil }
+        guard let amount = Int64(exactly: whole), let rest = Int64(exactly: raw - whole * denominator) else {
+            return nil
+        }
         self.amount = Amount(minorUnits: amount)
         self.carry = Carry(entity: entity.id, asset: carry.asset, numerator: rest, denominator: rate.denominator)
         let parts = Self.split(amount, shares: entity.shares.map(\.ppm))

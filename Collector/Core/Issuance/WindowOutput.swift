@@ -104,6 +104,7 @@ extension Allocation {
         self.init(
             entity: try parts[0].identifier(path), principal: try parts[1].identifier(path),
             account: try parts[2].identifier(path), ppm: try parts[3].ppm(path),
-            amount: Amount(minorUnits: try parts[4].number(0...Int64.max, path)), verifiedWattHours: try parts[5].energy(path))
+            amount: Amount(minorUnits: try parts[4].number(0...Int64.max, path)),
+            verifiedWattHours: try parts[5].energy(path))
     }
 }

@@ -90,7 +90,8 @@ struct DayDraft: Hashable, Sendable {
         for check in checks {
             let tolerance = check.meter.meterClass == .midMeter ? tolerances.midMeter : tolerances.inverter
             let result = Agreement(
-                of: check.wattHours, with: measured, resolution: max(resolution, check.resolution), tolerance: tolerance)
+                of: check.wattHours, with: measured, resolution: max(resolution, check.resolution), tolerance: tolerance
+            )
             findings.add(.checkMeter, result.deviation > tolerance ? 1 : 0, check.meter.id.text)
             sources.append(
                 SourceComparison(
@@ -99,7 +100,8 @@ struct DayDraft: Hashable, Sendable {
         }
         if checks.isEmpty { findings.skip(.checkMeter) }
         let stated: [(SourceKind, tolerance: Int64, weight: Int64)] = [
-            (.auditor, tolerances.auditor, weights.auditor), (.gridOperator, tolerances.gridOperator, weights.gridOperator),
+            (.auditor, tolerances.auditor, weights.auditor),
+            (.gridOperator, tolerances.gridOperator, weights.gridOperator),
             (.satellite, tolerances.satellite, 0),
         ]
         for (source, tolerance, weight) in stated {

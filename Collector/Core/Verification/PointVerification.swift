@@ -80,7 +80,8 @@ extension PointVerification {
         let revenue = exports.first { $0.meter.id == point.revenueMeter }
         let checks = exports.filter { $0.meter.id != point.revenueMeter }
         let coverage = Coverage.days(
-            revenue?.walk.goods ?? [], span, interval: context.manifest.intervalLength, bridgeMax: context.manifest.bridgeMax)
+            revenue?.walk.goods ?? [], span, interval: context.manifest.intervalLength,
+            bridgeMax: context.manifest.bridgeMax)
         let importEnergies = imports?.goods.isEmpty == false ? imports?.energies() : nil
         var lift = context.sources.lift(of: point.id)
         for day in 0..<span.count {
@@ -97,7 +98,8 @@ extension PointVerification {
             }
             let candidates = checks.compactMap { check in
                 let isUsable = !check.walk.tallies[day].isBroken && check.foreign[day] == 0
-                return isUsable ? check.energies[day].map { CheckEnergy(check.meter, $0, check.walk.resolutionWattHours) } : nil
+                return isUsable
+                    ? check.energies[day].map { CheckEnergy(check.meter, $0, check.walk.resolutionWattHours) } : nil
             }
             let judgement = draft.judge(candidates, lift: lift, findings, context)
             days.append(judgement.verdict)

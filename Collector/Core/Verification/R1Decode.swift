@@ -56,7 +56,8 @@ struct ReadTable: Sendable {
         for input in inputs.profiles { profiles[input.digest] = input.profile }
         let graded = Set(inputs.manifest.manifest.billingGrade)
         decoders = inputs.reads.map { read in
-            guard let profile = profiles[read.profile], let request = ReadRequest(read), let chain = read.sunSpecModels else {
+            guard let profile = profiles[read.profile], let request = ReadRequest(read), let chain = read.sunSpecModels
+            else {
                 return nil
             }
             return ReadDecoder(profile, request, chain: chain)

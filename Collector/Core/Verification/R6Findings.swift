@@ -69,7 +69,9 @@ struct EnergyPowerRule: Sendable {
     /// - Parameters:
     ///   - power: of the day (start, end], in time order.
     ///   - net: export − import, Wh.
-    func disagrees(_ power: ArraySlice<PowerReading>, from start: UTCInstant, to end: UTCInstant, net: Int64, resolution: Int64) -> Bool? {
+    func disagrees(
+        _ power: ArraySlice<PowerReading>, from start: UTCInstant, to end: UTCInstant, net: Int64, resolution: Int64
+    ) -> Bool? {
         guard let first = power.first, first.time - start <= 2 * first.interval else { return nil }
         var work: Int128 = 0
         // The first value stands for the time before it too.

@@ -74,7 +74,8 @@ extension EntityVerdict {
         return EntityVerdict(
             entity: entity, settledFrom: settledFrom, completeThrough: completeThrough, settledThrough: settledFrom,
             days: days, verifiedWattHours: 0, lowestConfidence: nil,
-            openings: points.flatMap { inputs.openings(at: $0.id) }, lifts: points.compactMap { sources.lift(of: $0.id) })
+            openings: points.flatMap { inputs.openings(at: $0.id) },
+            lifts: points.compactMap { sources.lift(of: $0.id) })
     }
 }
 
@@ -100,7 +101,8 @@ extension PointVerification {
                 let reading = readings[index]
                 byKey.append(
                     CounterOpening(
-                        key: key, epoch: walk.epoch, count: good.count, unit: unit, time: good.time, record: reading.record,
+                        key: key, epoch: walk.epoch, count: good.count, unit: unit, time: good.time,
+                        record: reading.record,
                         sampleIndex: reading.sampleIndex))
             } else if let opening = context.plant.opening(key) {
                 byKey.append(opening)

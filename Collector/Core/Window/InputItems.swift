@@ -8,7 +8,8 @@ internal import Quantities
 extension WindowHeader {
     init(_ item: CBORValue) throws(ShapeError) {
         let parts = try item.array(count: 7, "item 0")
-        try self.init(fields: parts.dropFirst().dropLast(), mode: UInt64(try parts[6].number(0...1, "item 0[6]")), "item 0")
+        try self.init(
+            fields: parts.dropFirst().dropLast(), mode: UInt64(try parts[6].number(0...1, "item 0[6]")), "item 0")
     }
 
     /// The five elements that inputs and outputs share.
@@ -51,7 +52,9 @@ extension ProfileInput {
     init(_ item: CBORValue) throws(ShapeError) {
         let (digest, bytes) = try content(item, "item 3")
         guard Digest(of: bytes) == digest else { throw ShapeError("item 3", expected: "the digest of its bytes") }
-        guard let input = ProfileInput(digest: digest, bytes: bytes) else { throw ShapeError("item 3", expected: "a meter profile") }
+        guard let input = ProfileInput(digest: digest, bytes: bytes) else {
+            throw ShapeError("item 3", expected: "a meter profile")
+        }
         self = input
     }
 
@@ -78,13 +81,15 @@ extension CounterOpening {
         guard let quantity = ObisCode(try parts[2].text(path)) else { throw ShapeError(path, expected: "an OBIS code") }
         let fraction = try parts[5].array(count: 2, path)
         let (numerator, denominator) = (try fraction[0].uint(path), try fraction[1].uint(path))
-        guard let unit = Rational(numerator, denominator), unit.numerator == numerator, unit.denominator == denominator else {
+        guard let unit = Rational(numerator, denominator), unit.numerator == numerator, unit.denominator == denominator
+        else {
             throw ShapeError(path, expected: "a unit in lowest terms")
         }
         self.init(
             key: CounterKey(
                 meteringPoint: try parts[0].identifier(path), meter: try parts[1].identifier(path), quantity: quantity),
-            epoch: try parts[3].uint(path), count: try parts[4].uint(path), unit: unit, time: try parts[6].instant(path),
+            epoch: try parts[3].uint(path), count: try parts[4].uint(path), unit: unit,
+            time: try parts[6].instant(path),
             record: try parts[7].digest(path), sampleIndex: try parts[8].uint(path))
     }
 }
@@ -103,7 +108,9 @@ extension EntitySpan {
 extension ReadInput {
     init(_ item: CBORValue, number: Int) throws(ShapeError) {
         let parts = try item.array(count: 12, "item 7")
-        guard try parts[1].uint("item 7[1]") == UInt64(number) else { throw ShapeError("item 7[1]", expected: "\(number)") }
+        guard try parts[1].uint("item 7[1]") == UInt64(number) else {
+            throw ShapeError("item 7[1]", expected: "\(number)")
+        }
         let texts = try parts[9].array(count: 3, "item 7[9]")
         self.init(
             meter: try parts[2].identifier("item 7[2]"), profile: try parts[3].digest("item 7[3]"),

@@ -16,7 +16,8 @@ extension WindowInputs {
             let isLast = index == segments.count - 1
             let items = try reader.read(segment)
             guard items == Self.segmentItems || (isLast && (1..<Self.segmentItems).contains(items)) else {
-                throw ShapeError("transcript segment \(index)", expected: "\(Self.segmentItems) items, at most in the last one")
+                throw ShapeError(
+                    "transcript segment \(index)", expected: "\(Self.segmentItems) items, at most in the last one")
             }
         }
         self = try reader.finish()
@@ -85,9 +86,12 @@ private struct InputReader {
         guard read < UInt64(reads.count) else { throw cursor.error("the number of a read (item 7)") }
         guard status == 0 || words.isEmpty else { throw cursor.error("no words with a status other than 0") }
         let reading = InputReading(
-            time: UTCInstant(milliseconds: time), record: digest, sampleIndex: sampleIndex, read: Int(read), status: status,
+            time: UTCInstant(milliseconds: time), record: digest, sampleIndex: sampleIndex, read: Int(read),
+            status: status,
             words: words)
-        if let last = readings.last, !InputReading.isOrdered(last, reading) { throw cursor.error("readings in fold order") }
+        if let last = readings.last, !InputReading.isOrdered(last, reading) {
+            throw cursor.error("readings in fold order")
+        }
         readings.append(reading)
     }
 

@@ -37,7 +37,9 @@ struct ItemCursor {
 
     mutating func string(_ major: UInt8, max: Int) throws(ShapeError) -> ArraySlice<UInt8> {
         let count = try head(major)
-        guard count <= UInt64(max), count <= UInt64(bytes.count - offset) else { throw error("at most \(max) bytes, all there") }
+        guard count <= UInt64(max), count <= UInt64(bytes.count - offset) else {
+            throw error("at most \(max) bytes, all there")
+        }
         let start = offset
         offset += Int(count)
         return bytes[start..<offset]

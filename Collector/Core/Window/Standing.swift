@@ -14,7 +14,8 @@ package struct Standing: Sendable {
 
     /// Takes over a window's trailer: lists as they stand in it. Windows in order; the same one twice changes nothing.
     package mutating func settle(
-        through: [(entity: Identifier, through: UTCInstant)], openings new: [CounterOpening], carries newCarries: [Carry],
+        through: [(entity: Identifier, through: UTCInstant)], openings new: [CounterOpening],
+        carries newCarries: [Carry],
         lifts newLifts: [Lift]
     ) {
         for line in through { settled[line.entity] = line.through }

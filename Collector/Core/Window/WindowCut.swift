@@ -100,7 +100,8 @@ private struct CutBuilder {
                 let isOpened = opened.contains { $0.key.meter == meter.id }
                 var found = admission.samples(
                     ofMeter: meter.id, serial: meter.serial, gateway: meter.gateway,
-                    after: isOpened ? settledFrom : settledFrom + (0 - manifest.bridgeMax), through: span.completeThrough,
+                    after: isOpened ? settledFrom : settledFrom + (0 - manifest.bridgeMax),
+                    through: span.completeThrough,
                     isHeld: sources.isHeld)
                 let unknown = Set(found.usedReads.filter { profile(found.reads[$0].profile) == nil })
                 if !unknown.isEmpty { found.samples.removeAll { unknown.contains($0.read) } }
@@ -112,7 +113,9 @@ private struct CutBuilder {
 
     private mutating func profile(_ digest: Digest) -> ProfileInput? {
         if let known = profiles[digest] { return known }
-        let input = sources.profiles[digest].flatMap { Digest(of: $0) == digest ? ProfileInput(digest: digest, bytes: $0) : nil }
+        let input = sources.profiles[digest].flatMap {
+            Digest(of: $0) == digest ? ProfileInput(digest: digest, bytes: $0) : nil
+        }
         profiles[digest] = .some(input)
         return input
     }

@@ -30,7 +30,9 @@ package struct WindowGrid: Hashable, Sendable {
     /// Window n, n ≥ 0. Nil beyond year 9999.
     package func window(_ index: Int64) -> Window? {
         let (offset, overflowed) = index.multipliedReportingOverflow(by: cadence)
-        guard index >= 0, !overflowed, offset <= HouseBounds.instantMax - anchor.milliseconds - cadence else { return nil }
+        guard index >= 0, !overflowed, offset <= HouseBounds.instantMax - anchor.milliseconds - cadence else {
+            return nil
+        }
         let start = anchor + offset
         return Window(id: id(of: start, index: index), index: index, start: start, end: start + cadence)
     }

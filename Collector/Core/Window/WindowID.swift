@@ -12,7 +12,9 @@ package struct WindowID: Hashable, Sendable, CustomStringConvertible {
     /// Nil unless `W-yyyy-mm-dd-n` with a real date and n ≥ 1 without leading zeros.
     package init?(_ text: String) {
         let bytes = Array(text.utf8)
-        guard bytes.count >= 14, bytes.count <= 24, text.hasPrefix("W-"), bytes[12] == UInt8(ascii: "-") else { return nil }
+        guard bytes.count >= 14, bytes.count <= 24, text.hasPrefix("W-"), bytes[12] == UInt8(ascii: "-") else {
+            return nil
+        }
         let date = String(decoding: bytes[2..<12], as: UTF8.self)
         guard UTCInstant(date + "T00:00:00Z") != nil, bytes[13] != UInt8(ascii: "0"),
             bytes[13...].allSatisfy({ (48...57).contains($0) })
@@ -21,7 +23,9 @@ package struct WindowID: Hashable, Sendable, CustomStringConvertible {
     }
 
     package init(_ value: CBORValue, _ path: String) throws(ShapeError) {
-        guard let id = Self(try value.text(path)) else { throw ShapeError(path, expected: "a window id W-yyyy-mm-dd-n") }
+        guard let id = Self(try value.text(path)) else {
+            throw ShapeError(path, expected: "a window id W-yyyy-mm-dd-n")
+        }
         self = id
     }
 

@@ -9,7 +9,8 @@ extension WindowInputs {
     func requireOrder() throws(ShapeError) {
         try require(registrations.map(\.id).isStrictlyAscending, "items 2", "by document id, none twice")
         try require(profiles.map(\.digest).isStrictlyAscending, "items 3", "by digest, none twice")
-        try require(openings.map(\.key).isStrictlyAscending, "items 5", "by (metering point, meter, quantity), none twice")
+        try require(
+            openings.map(\.key).isStrictlyAscending, "items 5", "by (metering point, meter, quantity), none twice")
         try require(spans.map(\.entity).isStrictlyAscending, "items 6", "by entity, none twice")
         let areReadsOrdered = zip(reads, reads.dropFirst()).allSatisfy { ReadInput.isOrdered($0, $1) }
         try require(areReadsOrdered, "items 7", "by (meter, birth identity, read index), none twice")
@@ -25,7 +26,8 @@ extension WindowInputs {
         try require(carries.allSatisfy { $0.asset == header.asset }, "items 4", "the asset of item 0")
         for span in spans {
             let length = span.completeThrough - span.settledFrom
-            try require(length >= 0 && length % dayLength == 0, "items 6", "whole days from settled from to complete through")
+            try require(
+                length >= 0 && length % dayLength == 0, "items 6", "whole days from settled from to complete through")
             try require(length / dayLength <= Self.daysMax, "items 6", "at most \(Self.daysMax) days")
             try require(span.completeThrough <= header.end, "items 6", "nothing after the window's end")
         }
@@ -39,7 +41,9 @@ extension WindowInputs {
         let plant = InputPlant(self)
         for span in spans { try require(plant.entity(span.entity) != nil, "items 6", "entities of items 2") }
         for opening in openings {
-            guard let site = plant.point(opening.key.meteringPoint), let span = plant.span(of: site.entity) else { continue }
+            guard let site = plant.point(opening.key.meteringPoint), let span = plant.span(of: site.entity) else {
+                continue
+            }
             try require(opening.time <= span.settledFrom, "items 5", "times at or before settled from")
         }
         for point in points {
@@ -59,7 +63,8 @@ extension WindowInputs {
                 let after = opened[index] ? span.settledFrom : span.settledFrom + (0 - bridge)
                 try require(
                     after < reading.time && reading.time <= span.completeThrough, "items 8",
-                    "times after settled from (of an unopened meter: less the longest bridge), at most complete through")
+                    "times after settled from (of an unopened meter: less the longest bridge), at most complete through"
+                )
             }
         }
     }

@@ -63,7 +63,8 @@ package struct WindowHeader: Hashable, Sendable {
     /// 0 real, 1 replay.
     package let mode: UInt64
 
-    package init(window: WindowID, start: UTCInstant, end: UTCInstant, tenant: Identifier, asset: String, mode: UInt64) {
+    package init(window: WindowID, start: UTCInstant, end: UTCInstant, tenant: Identifier, asset: String, mode: UInt64)
+    {
         self.window = window
         self.start = start
         self.end = end
@@ -144,7 +145,8 @@ package struct CounterOpening: Hashable, Sendable {
     package let sampleIndex: UInt64
 
     package init(
-        key: CounterKey, epoch: UInt64, count: UInt64, unit: Rational, time: UTCInstant, record: Digest, sampleIndex: UInt64
+        key: CounterKey, epoch: UInt64, count: UInt64, unit: Rational, time: UTCInstant, record: Digest,
+        sampleIndex: UInt64
     ) {
         self.key = key
         self.epoch = epoch

@@ -14,7 +14,9 @@ private let window = WindowID("W-2016-07-07-1")!
 /// One payload of each kind with every field filled, as its type and its bytes.
 private let payloads: [(name: String, bytes: [UInt8], again: @Sendable ([UInt8]) throws -> [UInt8])] = [
     entry(
-        Manifest(number: 3, effectiveFrom: anchor, cadence: 7 * day, grace: day, billingGrade: [identity], outsideReplayAbove: 5)),
+        Manifest(
+            number: 3, effectiveFrom: anchor, cadence: 7 * day, grace: day, billingGrade: [identity],
+            outsideReplayAbove: 5)),
     entry(Registration(number: 1, effectiveFrom: anchor, body: .organisation(Organisation(id: id("o"), name: "Ö")))),
     entry(
         Registration(
@@ -38,8 +40,10 @@ private let payloads: [(name: String, bytes: [UInt8], again: @Sendable ([UInt8])
             number: 1, effectiveFrom: anchor,
             body: .meteringPoint(
                 MeteringPoint(
-                    id: id("p"), entity: id("e"), nameplateWatts: 6000, direction: .exportMinusImport, revenueMeter: id("m"),
-                    checkMeters: [id("c"), id("d")], latitude: -90_000_000, longitude: 180_000_000, performanceRatio: 800_000)))),
+                    id: id("p"), entity: id("e"), nameplateWatts: 6000, direction: .exportMinusImport,
+                    revenueMeter: id("m"),
+                    checkMeters: [id("c"), id("d")], latitude: -90_000_000, longitude: 180_000_000,
+                    performanceRatio: 800_000)))),
     entry(
         Registration(
             number: 1, effectiveFrom: anchor,
@@ -47,7 +51,10 @@ private let payloads: [(name: String, bytes: [UInt8], again: @Sendable ([UInt8])
                 Meter(
                     id: id("m"), vendor: "v", model: "m", serial: "s", gateway: id("g"), profileName: "abb/b23",
                     ratioNumerator: 200, ratioDenominator: 5, meterClass: .inverter)))),
-    entry(Registration(number: 1, effectiveFrom: anchor, body: .gateway(Gateway(id: id("g"), entity: id("e"), clockError: 300_000)))),
+    entry(
+        Registration(
+            number: 1, effectiveFrom: anchor, body: .gateway(Gateway(id: id("g"), entity: id("e"), clockError: 300_000))
+        )),
     entry(
         SourceStatement(
             source: .gridOperator, meteringPoint: id("p"), from: anchor, to: anchor + day, wattHours: -3,
@@ -81,11 +88,15 @@ private let payloads: [(name: String, bytes: [UInt8], again: @Sendable ([UInt8])
     entry(EpochDocument(log: .evidence, endedOrigin: "o", lastCheckpoint: [1], openedAt: anchor)),
     entry(
         DayVerdict(
-            window: window, entity: id("e"), meteringPoint: id("p"), dayStart: anchor, dayEnd: anchor + day, exported: nil,
+            window: window, entity: id("e"), meteringPoint: id("p"), dayStart: anchor, dayEnd: anchor + day,
+            exported: nil,
             resolution: 10,
-            sources: [SourceComparison(source: .checkMeter, name: "c", wattHours: 1, deviation: 2, agreement: 3, weight: 40)],
+            sources: [
+                SourceComparison(source: .checkMeter, name: "c", wattHours: 1, deviation: 2, agreement: 3, weight: 40)
+            ],
             coverage: 1, base: 2, satellite: 3, confidence: 4, grade: .blocked,
-            findings: [Finding(.capacity, count: 1, text: "m")], skipped: [.energyPower], outcome: .disputed, imported: 5)),
+            findings: [Finding(.capacity, count: 1, text: "m")], skipped: [.energyPower], outcome: .disputed,
+            imported: 5)),
 ]
 
 private func entry<Payload: HousePayload>(
@@ -101,10 +112,14 @@ struct PayloadTests {
 
     @Test func aKeyMoreOrLessIsRefused() throws {
         for payload in payloads {
-            guard case .map(let pairs) = try CBORValue(decoding: payload.bytes) else { preconditionFailure("not a map") }
+            guard case .map(let pairs) = try CBORValue(decoding: payload.bytes) else {
+                preconditionFailure("not a map")
+            }
             let more = CBORValue.map(pairs + [CBORValue.Pair(.int(40), .null)])
             #expect(throws: ShapeError.self, "\(payload.name)") { try payload.again(more.encoded()) }
-            #expect(throws: ShapeError.self, "\(payload.name)") { try payload.again(CBORValue.map(Array(pairs.dropFirst())).encoded()) }
+            #expect(throws: ShapeError.self, "\(payload.name)") {
+                try payload.again(CBORValue.map(Array(pairs.dropFirst())).encoded())
+            }
             #expect(throws: ShapeError.self, "\(payload.name)") { try payload.again(payload.bytes + [0]) }
         }
     }
@@ -120,15 +135,19 @@ struct PayloadTests {
         }
     }
 
-    @Test(arguments: [
-        (4, CBORValue.int(59_999)), (4, .int(90_000_000)), (6, .int(86_400_001)), (7, .int(0)), (7, .int(7_000_000)),
-        (8, .array([.int(0), .int(1)])), (8, .array([.int(1), .int(1_000_000_000_001)])),
-        (10, .array([.int(333_334), .int(1), .int(1), .int(1), .int(1)])), (12, .array([.int(1), .int(2)])),
-        (13, .int(1_000_001)), (16, .array([.bytes([1])])), (21, .array([.int(2), .int(1)])), (1, .int(2)),
-    ] as [(Int64, CBORValue)])
+    @Test(
+        arguments: [
+            (4, CBORValue.int(59_999)), (4, .int(90_000_000)), (6, .int(86_400_001)), (7, .int(0)),
+            (7, .int(7_000_000)),
+            (8, .array([.int(0), .int(1)])), (8, .array([.int(1), .int(1_000_000_000_001)])),
+            (10, .array([.int(333_334), .int(1), .int(1), .int(1), .int(1)])), (12, .array([.int(1), .int(2)])),
+            (13, .int(1_000_001)), (16, .array([.bytes([1])])), (21, .array([.int(2), .int(1)])), (1, .int(2)),
+        ] as [(Int64, CBORValue)])
     func manifestBounds(key: Int64, value: CBORValue) throws {
-        guard case .map(let pairs) = Manifest(
-            number: 1, effectiveFrom: anchor, cadence: day, grace: day, billingGrade: []).cbor
+        guard
+            case .map(let pairs) = Manifest(
+                number: 1, effectiveFrom: anchor, cadence: day, grace: day, billingGrade: []
+            ).cbor
         else { preconditionFailure("not a map") }
         let changed = CBORValue.map(pairs.map { $0.key == .int(key) ? CBORValue.Pair($0.key, value) : $0 })
         #expect(throws: ShapeError.self) { try Manifest(decoding: changed.encoded()) }
@@ -149,7 +168,9 @@ struct DocumentTests {
     @Test func envelopesAreSortedAndOfOnePayload() throws {
         let keys: [[UInt8]] = [[1], [2], [3]]
         let document = try TestSigner.document([7], .review, by: keys)
-        #expect(document.envelopes.map(\.kid) == keys.map { KeyID.kid(ofSPKI: $0) }.sorted { $0.lexicographicallyPrecedes($1) })
+        #expect(
+            document.envelopes.map(\.kid)
+                == keys.map { KeyID.kid(ofSPKI: $0) }.sorted { $0.lexicographicallyPrecedes($1) })
         #expect(document.id == Digest(of: [7]))
         #expect(try Document(decoding: document.encoded, as: .review) == document)
         let single = try TestSigner.document([7], .review, by: [[1]])

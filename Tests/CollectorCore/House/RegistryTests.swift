@@ -33,11 +33,17 @@ struct RegistryTests {
                 checkMeters: meters.dropFirst().map { id($0) }, latitude: 0, longitude: 0, performanceRatio: 1))
     }
 
-    private func key(_ role: KeyRole, _ subject: String, spki: [UInt8] = [9], organisation: String = "operator") -> Registration.Body {
-        .key(RegisteredKey(spki: spki, role: role, subject: id(subject), organisation: id(organisation), validTo: anchor + day))
+    private func key(_ role: KeyRole, _ subject: String, spki: [UInt8] = [9], organisation: String = "operator")
+        -> Registration.Body
+    {
+        .key(
+            RegisteredKey(
+                spki: spki, role: role, subject: id(subject), organisation: id(organisation), validTo: anchor + day))
     }
 
-    private func entity(_ name: String, account: String = "other", organisation: String = "operator") -> Registration.Body {
+    private func entity(_ name: String, account: String = "other", organisation: String = "operator")
+        -> Registration.Body
+    {
         .entity(
             Entity(
                 id: id(name), organisation: id(organisation), population: 1,

@@ -21,12 +21,14 @@ private func fullWindow() throws -> (inputs: WindowInputs, outcome: WindowOutcom
     let admission = gateway.admitted()
     var standing = Standing()
     standing.settle(
-        made.house.compute(0, admission, standing, statements: [TestHouse.statement(.auditor, 0, 24_000)]).outcome.output)
+        made.house.compute(0, admission, standing, statements: [TestHouse.statement(.auditor, 0, 24_000)]).outcome
+            .output)
     // The third day is verified only by its lift, the fourth only by a person.
     return made.house.compute(
         1, admission, standing, statements: [TestHouse.statement(.satellite, 2, 4_800)],
         reviews: [
-            Review(meteringPoint: id("serf-1"), day: anchor + 3 * day, isAccepted: true, reason: "seen", issuedAt: anchor)
+            Review(
+                meteringPoint: id("serf-1"), day: anchor + 3 * day, isAccepted: true, reason: "seen", issuedAt: anchor)
         ])
 }
 
@@ -181,7 +183,8 @@ struct TranscriptTests {
         if ProcessInfo.processInfo.environment["KILOMINT_RECORD"] == "1" {
             let vector = Vector(
                 inputs: inputSegments(window.transcript).map(\.hex), output: window.outcome.outputBytes.hex,
-                inputDigest: window.outcome.inputDigest.description, outputDigest: window.outcome.outputDigest.description,
+                inputDigest: window.outcome.inputDigest.description,
+                outputDigest: window.outcome.outputDigest.description,
                 transcriptRoot: window.transcript.root.description)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -193,7 +196,9 @@ struct TranscriptTests {
         #expect(replayed.outputBytes.hex == vector.output)
         #expect(replayed.outputDigest.description == vector.outputDigest)
         #expect(replayed.inputDigest.description == vector.inputDigest)
-        #expect(window.outcome == replayed, "the rules or formats changed: say so in docs/formats and record the vector anew")
+        #expect(
+            window.outcome == replayed,
+            "the rules or formats changed: say so in docs/formats and record the vector anew")
         #expect(window.transcript.root.description == vector.transcriptRoot)
     }
 }

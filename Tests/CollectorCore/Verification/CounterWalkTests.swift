@@ -28,21 +28,27 @@ struct CounterWalkTests {
     static let scale = CounterScale(nameplateWatts: 6000, margin: 1_200_000, ratio: .one)
 
     static let cases = [
-        WalkCase(name: "two plain days", counts: [(0, 100), (720, 500), (1440, 900), (2880, 1000)], energies: [8000, 1000]),
-        WalkCase(name: "opening before the first day", counts: [(720, 500), (1440, 900)], opening: 100, energies: [8000, 0]),
+        WalkCase(
+            name: "two plain days", counts: [(0, 100), (720, 500), (1440, 900), (2880, 1000)], energies: [8000, 1000]),
+        WalkCase(
+            name: "opening before the first day", counts: [(720, 500), (1440, 900)], opening: 100, energies: [8000, 0]),
         WalkCase(name: "nothing at all", counts: [], energies: [nil, nil]),
         WalkCase(name: "opening only", counts: [], opening: 7, energies: [0, 0]),
         WalkCase(name: "first count on the second day", counts: [(1500, 10), (2000, 30)], energies: [nil, 200]),
-        WalkCase(name: "a count at the day's end is that day's", counts: [(0, 0), (1440, 50), (1441, 60)], energies: [500, 100]),
+        WalkCase(
+            name: "a count at the day's end is that day's", counts: [(0, 0), (1440, 50), (1441, 60)],
+            energies: [500, 100]),
         WalkCase(
             name: "zero, then restored", counts: [(0, 100), (60, 0), (61, 0), (120, 200)], energies: [1000, 0],
             glitches: [2, 0]),
         WalkCase(
-            name: "restored to the same count", counts: [(0, 100), (60, 0), (120, 100)], energies: [0, 0], glitches: [1, 0]),
+            name: "restored to the same count", counts: [(0, 100), (60, 0), (120, 100)], energies: [0, 0],
+            glitches: [1, 0]),
         WalkCase(
             name: "decreased for good", counts: [(0, 1000), (60, 10), (120, 20)], energies: [0, 0], decreases: [2, 0]),
         WalkCase(
-            name: "decreased on the second day only", counts: [(0, 1000), (1440, 1100), (1500, 3)], energies: [1000, 0],
+            name: "decreased on the second day only", counts: [(0, 1000), (1440, 1100), (1500, 3)],
+            energies: [1000, 0],
             decreases: [0, 1]),
         WalkCase(
             name: "one less is low", counts: [(0, 1000), (60, 999)], energies: [0, 0], decreases: [1, 0]),
@@ -53,13 +59,16 @@ struct CounterWalkTests {
             name: "rolls over at the bound: 722 counts in an hour", counts: [(0, 65_500), (60, 686)], modulus: 65_536,
             energies: [7220, 0], rollovers: [1, 0]),
         WalkCase(
-            name: "one count beyond it is a decrease", counts: [(0, 65_500), (60, 687)], modulus: 65_536, energies: [0, 0],
+            name: "one count beyond it is a decrease", counts: [(0, 65_500), (60, 687)], modulus: 65_536,
+            energies: [0, 0],
             decreases: [1, 0]),
         WalkCase(
-            name: "a zero near the modulus is no rollover", counts: [(0, 65_500), (60, 0), (120, 65_510)], modulus: 65_536,
+            name: "a zero near the modulus is no rollover", counts: [(0, 65_500), (60, 0), (120, 65_510)],
+            modulus: 65_536,
             energies: [100, 0], glitches: [1, 0]),
         WalkCase(
-            name: "a zero at the rollover: the next count tells", counts: [(0, 65_500), (60, 0), (120, 1)], modulus: 65_536,
+            name: "a zero at the rollover: the next count tells", counts: [(0, 65_500), (60, 0), (120, 1)],
+            modulus: 65_536,
             energies: [370, 0], glitches: [1, 0], rollovers: [1, 0]),
         WalkCase(
             name: "rolls over once a day", counts: [(0, 65_500), (1440, 17_000), (2880, 34_000)], modulus: 65_536,
@@ -73,7 +82,8 @@ struct CounterWalkTests {
         WalkCase(name: "as much as the plant can", counts: [(0, 0), (60, 722)], energies: [7220, 0]),
         WalkCase(name: "one count more", counts: [(0, 0), (60, 723)], energies: [7230, 0], jumps: [1, 0]),
         WalkCase(
-            name: "a jump on the second day", counts: [(0, 0), (1440, 10), (1441, 100)], energies: [100, 900], jumps: [0, 1]),
+            name: "a jump on the second day", counts: [(0, 0), (1440, 10), (1441, 100)], energies: [100, 900],
+            jumps: [0, 1]),
     ]
 
     @Test(arguments: cases)
@@ -99,7 +109,8 @@ struct CounterWalkTests {
     @Test func anotherUnitIsNotAdmissible() {
         let readings = [(0, 100, 10), (60, 200, 10), (120, 3000, 1), (180, 300, 10)].enumerated().map { index, entry in
             RegisterReading(
-                time: anchor + Int64(entry.0) * 60_000, count: UInt64(entry.1), unit: Rational(UInt64(entry.2))!, modulus: nil,
+                time: anchor + Int64(entry.0) * 60_000, count: UInt64(entry.1), unit: Rational(UInt64(entry.2))!,
+                modulus: nil,
                 resolution: Self.unit, interval: 60_000, reading: index)
         }
         let walk = CounterWalk(readings, opening: nil, scale: Self.scale, days: Self.days)

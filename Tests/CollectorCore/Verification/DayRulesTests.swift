@@ -25,7 +25,8 @@ struct DayRulesTests {
         #expect(judged.days.map(\.confidence) == [900_000])
         #expect(judged.settledThrough == anchor)
         #expect(judged.verifiedWattHours == 0)
-        let review = Review(meteringPoint: id("serf-1"), day: anchor, isAccepted: true, reason: "seen", issuedAt: anchor + day)
+        let review = Review(
+            meteringPoint: id("serf-1"), day: anchor, isAccepted: true, reason: "seen", issuedAt: anchor + day)
         #expect(try verdict(made, reviews: [review]).settledThrough == anchor + day)
         let later = Review(
             meteringPoint: id("serf-1"), day: anchor, isAccepted: false, reason: "no", issuedAt: anchor + day + 1)
@@ -90,11 +91,13 @@ struct DayRulesTests {
         #expect(total == 24_000 + 12_000 + 24_000 + 2_400)
     }
 
-    @Test(arguments: [
-        // Check meter against 24 000 Wh, tolerance 4 %: at it, beyond it, twice it, three times it.
-        ([24_000], FindingKind.checkMeter, false, 1_000_000), ([25_000], .checkMeter, false, 1_000_000),
-        ([25_008], .checkMeter, true, 998_081), ([26_086], .checkMeter, true, 750_212), ([30_000], .checkMeter, true, 500_000),
-    ] as [([Int64], FindingKind, Bool, Int64)])
+    @Test(
+        arguments: [
+            // Check meter against 24 000 Wh, tolerance 4 %: at it, beyond it, twice it, three times it.
+            ([24_000], FindingKind.checkMeter, false, 1_000_000), ([25_000], .checkMeter, false, 1_000_000),
+            ([25_008], .checkMeter, true, 998_081), ([26_086], .checkMeter, true, 750_212),
+            ([30_000], .checkMeter, true, 500_000),
+        ] as [([Int64], FindingKind, Bool, Int64)])
     func checkMeter(checked: [Int64], kind: FindingKind, isFound: Bool, base: Int64) throws {
         let made = try TestHouse.producing([24_000], checked: checked)
         let judged = try verdict(made, statements: [TestHouse.statement(.auditor, 0, 24_000)])
@@ -168,7 +171,8 @@ struct DayRulesTests {
         let bridged = try TestHouse.producing([24_000], manifest: { $0.with(bridgeMax: 21 * hour) }) { _, hour, count in
             (3...22).contains(hour) ? nil : count
         }
-        #expect(try verdict(bridged, statements: [TestHouse.statement(.auditor, 0, 24_000)]).verifiedWattHours == 24_000)
+        #expect(
+            try verdict(bridged, statements: [TestHouse.statement(.auditor, 0, 24_000)]).verifiedWattHours == 24_000)
     }
 
     @Test func energyThatPowerDoesNotShow() throws {
@@ -199,7 +203,8 @@ struct DayRulesTests {
         let read = try #require(inputs.reads.last)
         #expect(read.meter == id("main"))
         inputs.reads[inputs.reads.count - 1] = ReadInput(
-            meter: read.meter, profile: read.profile, function: 3, address: 0, count: 10, interval: read.interval, chain: [],
+            meter: read.meter, profile: read.profile, function: 3, address: 0, count: 10, interval: read.interval,
+            chain: [],
             model: read.model, serial: "another", firmware: read.firmware, birth: read.birth, index: read.index)
         let judged = computeWindow(inputs).outcome.verdicts.first?.days.first
         #expect(judged?.findings == [Finding(.identity, count: 25, text: "main")])

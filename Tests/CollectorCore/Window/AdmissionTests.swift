@@ -12,7 +12,8 @@ struct AdmissionTests {
 
     private func times(_ admission: Admission) -> [Int64] {
         admission.samples(
-            ofMeter: id("main"), serial: "serial-main", gateway: id("gw-1"), after: anchor + -day, through: anchor + 9 * day
+            ofMeter: id("main"), serial: "serial-main", gateway: id("gw-1"), after: anchor + -day,
+            through: anchor + 9 * day
         ) { _, _, _ in false }.samples.map { $0.time - anchor }
     }
 
@@ -116,7 +117,8 @@ struct AdmissionTests {
                 completeThrough: edge(),
                 body: .readings(
                     Readings(
-                        base: edge(), samples: [Readings.Sample(read: 1, dt: edge(), took: 0, status: 0, words: words(1))])))
+                        base: edge(),
+                        samples: [Readings.Sample(read: 1, dt: edge(), took: 0, status: 0, words: words(1))])))
             var admission = gateway.admitted()
             _ = admission.admit(
                 StoredRecord(record: record, identity: .zero, receivedAt: anchor + day), clockError: 1000)

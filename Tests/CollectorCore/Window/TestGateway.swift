@@ -48,14 +48,16 @@ struct TestGateway {
 
     private func read(_ index: UInt64, meter: UInt64, _ profile: Profile, _ interval: UInt64) -> Birth.Read {
         let count: UInt64 = profile == TestProfiles.revenue ? 10 : profile == TestProfiles.inverter ? 2 : 1
-        return Birth.Read(index: index, meter: meter, function: 3, address: 0, count: count, intervalMilliseconds: interval)
+        return Birth.Read(
+            index: index, meter: meter, function: 3, address: 0, count: count, intervalMilliseconds: interval)
     }
 
     /// One readings record made at the last sample's time, complete through it.
     ///
     /// - Parameter samples: (time, read, words); nil words are a timeout.
     mutating func add(
-        _ samples: [(time: UTCInstant, read: UInt64, words: [UInt8]?)], sync: Int = 2, completeThrough: UTCInstant? = nil
+        _ samples: [(time: UTCInstant, read: UInt64, words: [UInt8]?)], sync: Int = 2,
+        completeThrough: UTCInstant? = nil
     ) {
         guard let first = samples.map(\.time).min(), let last = samples.map(\.time).max() else { return }
         let list = samples.map {

@@ -90,7 +90,8 @@ struct TestHouse {
 
     init(
         cadence: Int64 = day, direction: MeteringPoint.Direction = .export, nameplate: Int64 = 6000,
-        shares: [(String, Int64)] = [("alice", 600_000), ("bob", 400_000)], profiles: [Profile] = [TestProfiles.revenue],
+        shares: [(String, Int64)] = [("alice", 600_000), ("bob", 400_000)],
+        profiles: [Profile] = [TestProfiles.revenue],
         rate: Manifest.Rate = Manifest.Rate(numerator: 1000, denominator: 1), change: (Manifest) -> Manifest = { $0 }
     ) throws {
         let manifest = change(
@@ -101,7 +102,8 @@ struct TestHouse {
             asset: "K$-TEST", anchor: anchor,
             keys: Genesis.Keys(roots: [Self.root], log: [2], receipt: [3], seal: [4]),
             manifest: try TestSigner.document(manifest.encoded, .manifest, by: [Self.root]),
-            clock: .replayed(start: anchor, speed: 3600, zero: anchor), originBase: "test.example/house", tenant: id("test"))
+            clock: .replayed(start: anchor, speed: 3600, zero: anchor), originBase: "test.example/house",
+            tenant: id("test"))
         registry = try Registry(genesis, check: TestSigner.check)
         grid = WindowGrid(anchor: anchor, manifest: manifest)
         try register(.organisation(Organisation(id: id("operator"), name: "Operator")))
@@ -112,7 +114,8 @@ struct TestHouse {
                         spki: person, role: .person, subject: id("person-\(index + 1)"), organisation: id("operator"),
                         validTo: anchor + 3650 * day)))
         }
-        try addEntity("serf", point: "serf-1", gateway: "gw-1", direction: direction, nameplate: nameplate, shares: shares)
+        try addEntity(
+            "serf", point: "serf-1", gateway: "gw-1", direction: direction, nameplate: nameplate, shares: shares)
     }
 
     mutating func addEntity(
@@ -124,12 +127,15 @@ struct TestHouse {
             .entity(
                 Entity(
                     id: id(entity), organisation: id("operator"), population: 1,
-                    shares: shares.map { Entity.Share(principal: id($0.0), account: id("\(entity)-\($0.0)"), ppm: $0.1) })))
+                    shares: shares.map {
+                        Entity.Share(principal: id($0.0), account: id("\(entity)-\($0.0)"), ppm: $0.1)
+                    })))
         try register(.gateway(Gateway(id: id(gateway), entity: id(entity), clockError: 1000)))
         try register(
             .meter(
                 Meter(
-                    id: id(meters.main), vendor: "ABB", model: "B23", serial: "serial-\(meters.main)", gateway: id(gateway),
+                    id: id(meters.main), vendor: "ABB", model: "B23", serial: "serial-\(meters.main)",
+                    gateway: id(gateway),
                     profileName: "test/revenue", meterClass: .midMeter)))
         try register(
             .meter(
@@ -150,7 +156,8 @@ struct TestHouse {
         let isPerson = if case .key(let key) = body { key.role == .person } else { false }
         let needsNone = isPerson || [1, 3, 6].contains(body.kind)
         try registry.register(
-            try TestSigner.document(payload, .registration, by: [Self.root] + (needsNone ? [] : Self.persons)), at: anchor,
+            try TestSigner.document(payload, .registration, by: [Self.root] + (needsNone ? [] : Self.persons)),
+            at: anchor,
             check: TestSigner.check)
     }
 
@@ -169,7 +176,8 @@ struct TestHouse {
             reviews: reviews.map { ReviewInput(identity: Digest(of: $0.encoded), payload: $0.encoded, review: $0) },
             isHeld: { _, _, _ in false })
         let inputs = WindowInputs(
-            cutting: grid.window(index)!, registry: registry, standing: standing, admission: admission, sources: sources)
+            cutting: grid.window(index)!, registry: registry, standing: standing, admission: admission, sources: sources
+        )
         let (outcome, transcript) = computeWindow(inputs)
         return (inputs, outcome, transcript)
     }

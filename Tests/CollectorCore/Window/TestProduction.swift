@@ -56,7 +56,8 @@ extension TestHouse {
     /// A house whose gateway `gw-1` has opened and produced these days.
     static func producing(
         _ energies: [Int64], cadence: Int64 = day, checked: [Int64]? = nil, imported: [Int64]? = nil,
-        direction: MeteringPoint.Direction = .export, rate: Manifest.Rate = Manifest.Rate(numerator: 1000, denominator: 1),
+        direction: MeteringPoint.Direction = .export,
+        rate: Manifest.Rate = Manifest.Rate(numerator: 1000, denominator: 1),
         manifest: (Manifest) -> Manifest = { $0 }, change: (Int64, Int64, UInt64) -> UInt64? = { $2 }
     ) throws -> (house: TestHouse, gateway: TestGateway) {
         let house = try TestHouse(cadence: cadence, direction: direction, rate: rate, change: manifest)
