@@ -52,8 +52,12 @@ func importFindings(_ source: SwiftSource) -> [Finding] {
     }
 }
 
-/// The stages of the collector in the order in which facts flow through them.
-let stages = ["Intake", "Window", "Verification", "Issuance", "Settlement", "Governance", "Anchor"]
+/// The stages of the collector in the order in which facts flow through them. The gate stands between what is computed
+/// and what is credited; an audit reads everything.
+let stages = ["Intake", "Window", "Verification", "Issuance", "Gate", "Settlement", "Governance", "Anchor", "Audit"]
+
+/// Folders of Collector/Core that are no stage: the house's documents and events, which all stages share.
+let common = ["House"]
 
 /// Names of a later stage's types in files of an earlier one.
 func stageFindings(_ sources: [SwiftSource]) -> [Finding] {
@@ -112,6 +116,15 @@ struct ArrowTests {
     @Test func stagesKnowOnlyEarlierOnes() throws {
         let findings = stageFindings(try Repository.sources())
         #expect(findings.isEmpty, "\(list(findings))")
+    }
+
+    @Test func everyFolderOfTheCoreHasItsPlace() throws {
+        let folders = try Repository.sources(in: ["Collector/Core"]).compactMap { source -> String? in
+            let parts = source.path.split(separator: "/")
+            return parts.count > 3 ? String(parts[2]) : nil
+        }
+        #expect(!folders.isEmpty)
+        #expect(Set(folders).subtracting(stages + common).isEmpty, "put the new folder among the stages, in its place")
     }
 
     @Test func namingALaterStageIsFound() {

@@ -64,10 +64,49 @@ func capabilityFindings(_ text: String, exists: (String) -> Bool) -> [Finding] {
     return findings
 }
 
-private func isCapability(_ id: Substring) -> Bool {
+private func isCapability(_ id: Substring) -> Bool { capability(id) != nil }
+
+/// How many capabilities each source document names.
+private let capabilityCounts = [("S0", 139), ("S1", 112), ("S2", 91)]
+
+private func capability(_ id: some StringProtocol) -> (source: String, number: Int)? {
     let parts = id.split(separator: "-", omittingEmptySubsequences: false)
-    return parts.count == 2 && ["S0", "S1", "S2"].contains(parts[0]) && parts[1].utf8.count == 3
-        && parts[1].utf8.allSatisfy { (48...57).contains($0) }
+    guard parts.count == 2, parts[1].utf8.count == 3, let number = Int(parts[1]), number > 0,
+        let count = capabilityCounts.first(where: { $0.0 == parts[0] })?.1, number <= count
+    else { return nil }
+    return (String(parts[0]), number)
+}
+
+/// Ids that stand nowhere, or both in a row and in a list of what is not yet built (`- S0-001 … S0-003, S0-007: why`).
+func coverageFindings(_ text: String) -> [Finding] {
+    var built: Set<String> = []
+    var missing: Set<String> = []
+    for line in text.split(separator: "\n") {
+        if line.hasPrefix("|"), let id = line.split(separator: "|").first?.split(separator: " ").first, isCapability(id)
+        {
+            built.insert(String(id))
+        }
+        guard line.hasPrefix("- S") else { continue }
+        for range in line.dropFirst(2).prefix(while: { $0 != ":" }).split(separator: ",") {
+            let ends = range.split(separator: "…").map { $0.filter { !$0.isWhitespace } }.compactMap { capability($0) }
+            guard let first = ends.first, let last = ends.last, first.number <= last.number else { continue }
+            for number in first.number...last.number {
+                missing.insert(
+                    first.source + "-" + String(repeating: "0", count: 3 - String(number).count) + String(number))
+            }
+        }
+    }
+    let all = capabilityCounts.flatMap { source, count in
+        (1...count).map { source + "-" + String(repeating: "0", count: 3 - String($0).count) + String($0) }
+    }
+    return all.compactMap { id in
+        switch (built.contains(id), missing.contains(id)) {
+        case (true, true):
+            Finding(path: "docs/capabilities.md", line: 1, text: "\(id) is called built and not yet built")
+        case (false, false): Finding(path: "docs/capabilities.md", line: 1, text: "\(id) is not mentioned")
+        default: nil
+        }
+    }
 }
 
 struct DocumentTests {
@@ -88,7 +127,8 @@ struct DocumentTests {
 
     @Test func capabilitiesHaveTests() throws {
         guard Repository.exists("docs/capabilities.md") else { return }
-        let findings = capabilityFindings(try Repository.text("docs/capabilities.md"), exists: Repository.exists)
+        let text = try Repository.text("docs/capabilities.md")
+        let findings = capabilityFindings(text, exists: Repository.exists) + coverageFindings(text)
         #expect(findings.isEmpty, "\(list(findings))")
     }
 
@@ -100,5 +140,15 @@ struct DocumentTests {
     func unprovenCapabilityIsFound(text: String, count: Int) {
         let there: Set = ["Shared/A.swift", "Tests/A.swift"]
         #expect(capabilityFindings(text, exists: there.contains).count == count)
+    }
+
+    @Test func aForgottenCapabilityIsFound() {
+        let rest = "- S0-002 … S0-139, S1-001…S1-112: later\n- S2-001 … S2-090: later\n"
+        let row = "| S0-001 | `Shared/A.swift` | `Tests/A.swift` |\n"
+        #expect(coverageFindings(row + rest).map(\.text) == ["S2-091 is not mentioned"])
+        #expect(
+            coverageFindings(row + rest + "- S2-091, S0-001: never").map(\.text) == [
+                "S0-001 is called built and not yet built"
+            ])
     }
 }
