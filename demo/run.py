@@ -4,7 +4,7 @@
 Prints a line for each window as it settles, then traces one K$ back to the register words a meter answered.
 Uses only Python's standard library. Everything it makes stands in run/demo; every process it starts ends with it.
 """
-import argparse, ctypes, datetime, json, os, secrets, shutil, signal, socket, subprocess, sys, time, urllib.error, urllib.request
+import argparse, ctypes, datetime, getpass, json, os, secrets, shutil, signal, socket, subprocess, sys, time, urllib.error, urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,7 +127,7 @@ class House:
             subprocess.run(["mosquitto_passwd", "-b", str(folder / "passwords"), name, password], check=True, capture_output=True)
         (folder / "acl").write_text(BROKER_ACL.format(gateway=GATEWAY))
         os.chmod(folder / "acl", 0o600)
-        (folder / "mosquitto.conf").write_text(BROKER_CONF.format(port=self.ports["broker"], folder=folder))
+        (folder / "mosquitto.conf").write_text(BROKER_CONF.format(port=self.ports["broker"], folder=folder, user=getpass.getuser()))
 
     def write_configurations(self):
         values = dict(
@@ -183,10 +183,11 @@ class House:
         entity = window["entities"][0]
         day = entity["days"][0]
         sources = {source["source"]: source["wh"] for source in day["sources"]}
+        confidence = entity["confidence_ppm"] if entity["confidence_ppm"] is not None else day["confidence_ppm"]
         issued = sum(int(row["amount"]) for row in window["issued"])
         shown = [f"{window['window_id']}", f"meter {day['m_wh'] / 1000:7.3f}", f"check {sources.get('C', 0) / 1000:7.3f}", f"satellite {sources.get('S', 0) / 1000:7.3f}",
-                 f"auditor {sources['A'] / 1000:.3f}" if "A" in sources else "auditor       ", f"confidence {entity['confidence_ppm'] / 10000:6.2f} %",
-                 f"issued {issued / 1e6:10.6f} K$", f"supply {int(window['supply_after']) / 1e6:11.6f} K$"]
+                 f"auditor {sources['A'] / 1000:.3f}" if "A" in sources else "auditor       ", f"confidence {confidence / 10000:6.2f} %",
+                 f"issued {issued / 1e6:10.6f} K$", f"supply {int(window['supply_after'] or 0) / 1e6:11.6f} K$"]
         print("  ".join(shown), flush=True)
 
     def settle_windows(self):
@@ -214,7 +215,8 @@ class House:
             for window in settled[printed:WINDOWS]:
                 self.line(window)
                 printed += 1
-                self.transaction = window["issued"][0]["transaction_id"]
+                if window["issued"]:
+                    self.transaction = window["issued"][0]["transaction_id"]
             time.sleep(0.2)
 
     def closing_checks(self):
@@ -263,7 +265,9 @@ persistence true
 persistence_location {folder}/
 max_packet_size 262144
 max_inflight_messages 100
-max_queued_messages 10000
+max_queued_messages 0
+max_queued_bytes 268435456
+user {user}
 log_type error
 log_type warning
 log_type notice

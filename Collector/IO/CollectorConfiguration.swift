@@ -1,0 +1,117 @@
+// The collector's configuration: one strict YAML file, read once at start. Keys are documented in docs/collector.md.
+
+internal import Evidence
+package import Quantities
+package import Settings
+
+/// What a bearer token may do. Later roles include `viewer`; `operator` includes all.
+package enum AccessRole: String, CaseIterable, Sendable {
+    case viewer
+    case auditor
+    case owner
+    case verifier
+    case `operator`
+}
+
+package struct CollectorConfiguration: Sendable {
+    package struct HTTP: Sendable {
+        package let host: String
+        package let port: Int
+        /// Viewer routes need no token.
+        package let openReads: Bool
+    }
+
+    package struct Token: Sendable {
+        package let role: AccessRole
+        package let file: String
+    }
+
+    package struct Broker: Sendable {
+        package let host: String
+        package let port: Int
+        package let username: String?
+        package let passwordFile: String?
+        package let clientID: String
+        package let tlsCAFile: String?
+    }
+
+    package struct KeyFiles: Sendable {
+        package let receipt: String
+        package let log: String
+        package let seal: String
+    }
+
+    package let data: String
+    /// A folder on a second volume: the largest checkpoints stand there too.
+    package let witness: String
+    package let clock: HouseClock
+    /// Base of both logs' origins: a schema-less URL prefix. Genesis fixes it.
+    package let logOrigin: String
+    package let profiles: String
+    package let http: HTTP
+    package let tokens: [Token]
+    package let broker: Broker
+    package let keys: KeyFiles
+    /// The signed key list gateways pin.
+    package let keyList: String
+
+    package static func load(path: String) throws(SettingsError) -> CollectorConfiguration {
+        let root = try SettingsFile.load(path: path)
+        let configuration = try CollectorConfiguration(root)
+        try root.finish()
+        return configuration
+    }
+
+    private init(_ root: SettingsMap) throws(SettingsError) {
+        data = try root.value("data").path()
+        witness = try root.value("witness").path()
+        clock = try Self.clock(root)
+        logOrigin = try root.value("log_origin").text(3...200)
+        profiles = try root.value("profiles").path()
+        let web = try root.value("http").map()
+        http = HTTP(
+            host: try web.optional("host")?.text(1...255) ?? "127.0.0.1", port: try web.value("port").int(in: 1...65_535),
+            openReads: try web.optional("open_reads")?.bool() ?? false)
+        var tokens: [Token] = []
+        for item in try root.optional("tokens")?.list(count: 0...64) ?? [] {
+            let map = try item.map()
+            let roles = AccessRole.allCases.map { (name: $0.rawValue, value: $0) }
+            tokens.append(Token(role: try map.value("role").choice(roles), file: try map.value("file").path()))
+        }
+        self.tokens = tokens
+        broker = try Self.broker(try root.value("mqtt").map())
+        let files = try root.value("keys").map()
+        keys = KeyFiles(
+            receipt: try files.value("receipt").path(), log: try files.value("log").path(), seal: try files.value("seal").path())
+        keyList = try root.value("key_list").path()
+    }
+
+    private static func broker(_ map: SettingsMap) throws(SettingsError) -> Broker {
+        Broker(
+            host: try map.value("host").text(1...255), port: try map.optional("port")?.int(in: 1...65_535) ?? 1883,
+            username: try map.optional("username")?.text(1...64), passwordFile: try map.optional("password_file")?.path(),
+            clientID: try map.optional("client_id")?.text(1...64) ?? "kilomint-collector",
+            tlsCAFile: try map.optional("ca_file")?.path())
+    }
+
+    /// `clock: real`, or `clock: {replay: {start, speed, zero}}`. Left out: real.
+    package static func clock(_ root: SettingsMap) throws(SettingsError) -> HouseClock {
+        guard let value = root.optional("clock") else { return .real }
+        guard value.isMap else {
+            _ = try value.choice([(name: "real", value: 0)])
+            return .real
+        }
+        let replay = try value.map().value("replay").map()
+        return .replayed(
+            start: try instant(replay.value("start")), speed: try replay.value("speed").int(in: 1...1_000_000),
+            zero: try instant(replay.value("zero")))
+    }
+
+    package static func instant(_ value: SettingsValue) throws(SettingsError) -> UTCInstant {
+        let text = try value.instantText()
+        guard let instant = UTCInstant(text) else {
+            throw value.error("is not an instant", allowed: "RFC 3339 in UTC, e.g. 2016-07-07T06:00:00Z")
+        }
+        return instant
+    }
+}

@@ -1,0 +1,87 @@
+// Builds the parts of a running collector and runs them together: house, driver, broker link, HTTP server.
+
+internal import CollectorCore
+internal import CollectorJournal
+internal import Foundation
+internal import Hummingbird
+internal import Keys
+internal import Logging
+internal import Proofs
+internal import ServiceLifecycle
+internal import Settings
+internal import UnixSignals
+
+/// Something outside is not there when the collector starts.
+package struct ServiceStartError: Error, CustomStringConvertible {
+    package let description: String
+    /// sysexits(3): 69 unavailable, 78 configuration.
+    package let exitCode: Int32
+}
+
+package enum CollectorService {
+    /// Tokens shorter than this are refused: they can be guessed.
+    private static let tokenCharactersMin = 16
+
+    package static func run(_ configuration: CollectorConfiguration) async throws {
+        var logger = Logger(label: "kilomint-collector")
+        logger.logLevel = .info
+        let keys = try HouseKeys(configuration.keys)
+        let profiles = try ProfileShelf.load(folder: configuration.profiles)
+        let house = try await openHouse(configuration, keys, profiles, logger)
+        let routes = HouseRoutes(house: house, tokens: try tokens(configuration), openReads: configuration.http.openReads)
+        try requireFree(configuration.http)
+        let server = Application(
+            router: routes.router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.http.host, port: configuration.http.port), serverName: "kilomint"),
+            logger: logger)
+        let link = BrokerLink(
+            house: house, broker: configuration.broker, password: try configuration.broker.passwordFile.map(firstLine), logger: logger)
+        let driver = HouseDriver(house: house, objects: configuration.data + "/objects")
+        // Stopped in reverse: first nothing comes in, then nothing is decided, then nobody can look.
+        let services: [any Service] = [server, driver, link]
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    private static func openHouse(
+        _ configuration: CollectorConfiguration, _ keys: HouseKeys, _ profiles: ProfileShelf, _ logger: Logger
+    ) async throws -> House {
+        guard FileManager.default.fileExists(atPath: configuration.data + "/journal.sqlite") else { throw HouseStartError.noGenesis }
+        let stores = try HouseStores.open(
+            data: configuration.data, witness: configuration.witness, originBase: configuration.logOrigin, logKey: keys.log)
+        let house = try House(configuration: configuration, stores: stores, keys: keys, profiles: profiles, logger: logger)
+        try await house.start()
+        return house
+    }
+
+    private static func tokens(_ configuration: CollectorConfiguration) throws -> [(text: String, role: AccessRole)] {
+        var tokens: [(text: String, role: AccessRole)] = []
+        for token in configuration.tokens {
+            let text = try firstLine(token.file)
+            guard text.count >= tokenCharactersMin else {
+                throw ServiceStartError(
+                    description: "\(token.file): the token of role \(token.role.rawValue) has \(text.count) characters; at least \(tokenCharactersMin) are allowed (openssl rand -hex 24)",
+                    exitCode: SettingsError.exitCode)
+            }
+            tokens.append((text, token.role))
+        }
+        return tokens
+    }
+
+    private static func firstLine(_ path: String) throws -> String {
+        String(decoding: try SettingsFile.read(path: path), as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+    }
+
+    /// Says which port is taken before anything else is started.
+    private static func requireFree(_ http: CollectorConfiguration.HTTP) throws {
+        guard !PortProbe.isTaken(host: http.host, port: http.port) else {
+            throw ServiceStartError(
+                description: "port \(http.port) on \(http.host) is taken: stop what listens there (ss -ltnp 'sport = :\(http.port)') or set http.port to another",
+                exitCode: 69)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// The house at work: one actor on one thread that owns the state, decides through the core, and appends. What reads and
+// writes blocks this thread and no other; long computations go elsewhere and come back as commands.
+
+internal import CollectorCore
+internal import CollectorJournal
+internal import Evidence
+internal import Keys
+internal import Logging
+internal import Metering
+internal import Proofs
+internal import Quantities
+
+actor House {
+    private nonisolated let executor = ThreadExecutor(name: "house")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    let configuration: CollectorConfiguration
+    let stores: HouseStores
+    let keys: HouseKeys
+    let logger: Logger
+    nonisolated let clock: HouseClock
+    let profiles: ProfileShelf
+
+    // Owned by this actor's thread, as everything below. Folded from the Journal and the Evidence log.
+    var state: HouseState
+    var intake: IntakeState
+    var sequences: [Stage: UInt64] = [:]
+    var keyCache = KeyCache()
+    var receipts = ReceiptSchedule()
+    var refusals = RefusalCounter()
+    var gateways = GatewayBoard()
+    var admission: Admission
+    var ledger = Ledger()
+    var governance = Governance()
+    var gate = Gate()
+    var standing = Standing()
+    var isBrokerConnected = false
+    /// Records read at start, on their way into the folds.
+    var startRecords: [(record: TakenRecord, position: LogPosition)] = []
+    /// One window is computed at a time.
+    var isComputing = false
+    /// Why a window cannot go on, for people.
+    var troubles: [String] = []
+
+    init(
+        configuration: CollectorConfiguration, stores: HouseStores, keys: HouseKeys, profiles: ProfileShelf, logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.stores = stores
+        self.keys = keys
+        self.logger = logger
+        self.profiles = profiles
+        clock = configuration.clock
+        guard let first = try stores.journal.events(from: .start, limit: 1).first else {
+            throw HouseStartError.noGenesis
+        }
+        state = try HouseState(genesis: first, check: isSigned)
+        guard state.genesis.clock == configuration.clock else { throw HouseStartError.otherClock(state.genesis.clock) }
+        guard state.genesis.originBase == configuration.logOrigin else { throw HouseStartError.otherOrigin(state.genesis.originBase) }
+        try Self.require(keys, fit: state.genesis)
+        intake = IntakeState(clock: configuration.clock)
+        admission = Admission()
+        for stage in Stage.allCases { sequences[stage] = try stores.journal.sequence(of: stage) }
+    }
+
+    private static func require(_ keys: HouseKeys, fit genesis: Genesis) throws {
+        for (name, own, fixed) in [
+            ("receipt", keys.receipt, genesis.keys.receipt), ("log", keys.log, genesis.keys.log), ("seal", keys.seal, genesis.keys.seal),
+        ] where own.publicKey.spki != fixed {
+            throw HouseStartError.otherKey(name)
+        }
+    }
+
+    // MARK: - Time
+
+    func now() -> UTCInstant { clock.now(real: SystemClock.realNow()) }
+
+    // MARK: - The Journal
+
+    /// Appends drafts of any stages in their order and folds them. Each stage's run is one transaction; a crash between
+    /// two runs is repaired at start, where what is missing is decided again with the same ids.
+    @discardableResult
+    func append(_ drafts: [JournalDraft]) throws -> [JournalEvent] {
+        var appended: [JournalEvent] = []
+        var rest = drafts[...]
+        while let stage = rest.first?.stage {
+            let run = rest.prefix(while: { $0.stage == stage }).prefix(SQLiteJournal.batchMax)
+            rest = rest.dropFirst(run.count)
+            let batch = JournalBatch(stage: stage, after: sequences[stage] ?? 0, drafts: Array(run))
+            let events = try stores.journal.append(batch, now: now())
+            sequences[stage] = try stores.journal.sequence(of: stage)
+            for event in events { try fold(event) }
+            appended += events
+        }
+        return appended
+    }
+
+    /// Whether an event with this id stands already: the answer of an earlier append got lost, or we were restarted.
+    func stands(_ id: Digest) throws -> Bool { try stores.journal.position(of: id) != nil }
+
+    /// Those of `drafts` that do not stand yet.
+    func missing(_ drafts: [JournalDraft]) throws -> [JournalDraft] {
+        try drafts.filter { try !stands($0.eventID) }
+    }
+
+    func sign(_ payload: [UInt8], as type: ContentType) throws -> SignedMessage {
+        try SignedMessage.signing(payload, as: type, with: type == .receipt ? keys.receipt : keys.seal)
+    }
+}
+
+/// Why a house does not start.
+enum HouseStartError: Error, CustomStringConvertible {
+    case noGenesis
+    case otherClock(HouseClock)
+    case otherKey(String)
+    case otherOrigin(String)
+
+    var description: String {
+        switch self {
+        case .noGenesis: "the Journal is empty: run `kilomint-collector genesis --config FILE --house FILE` first"
+        case .otherClock(let clock):
+            "the configuration's clock is not the one genesis fixed (\(clock)): set `clock` to it, or point `data` to another house"
+        case .otherOrigin(let base): "log_origin is not the one genesis fixed: set it to \(base)"
+        case .otherKey(let name): "keys.\(name) is not the key that genesis fixed: point it to the right file"
+        }
+    }
+}
