@@ -183,7 +183,9 @@ extension House {
         let plant = state.registry.plant(at: now())
         for site in plant.sites {
             guard let settled = standing.settledThrough(site.entity.id) else { continue }
-            for gateway in site.gateways { admission.forget(gateway.id, through: settled) }
+            // What a counter without a settled reading may still look back to stays.
+            let bridge = state.registry.manifest(at: settled).bridgeMax
+            for gateway in site.gateways { admission.forget(gateway.id, through: settled + (0 - bridge)) }
         }
     }
 
