@@ -15,11 +15,12 @@ struct KilomintAudit: AsyncParsableCommand {
             layout (docs/formats/logs.md).
 
               kilomint-audit verify --url http://127.0.0.1:8080 --token-file auditor.token
+              kilomint-audit trace 6f1f3a0c… --url http://127.0.0.1:8080 --token-file auditor.token
               kilomint-audit verify ./export
 
             Exit status: 0 all held · 64 wrong usage · 69 the house cannot be reached or read · 70 a check failed.
             """,
         subcommands: [
-            VerifyCommand.self, ReplayCommand.self, ProveCommand.self, StateCommand.self,
+            VerifyCommand.self, TraceCommand.self, ReplayCommand.self, ProveCommand.self, StateCommand.self,
         ])
 }

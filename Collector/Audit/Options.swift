@@ -5,6 +5,7 @@ internal import CollectorClient
 internal import CollectorCore
 internal import Evidence
 internal import Keys
+internal import Proofs
 internal import Quantities
 
 /// Exit statuses beside 0 (all held) and 64 (usage), as sysexits(3) names them.
@@ -39,6 +40,32 @@ struct ArchiveOptions: ParsableArguments {
         case (nil, let directory?): try Archive(directory: directory)
         default: throw ValidationError("name the house: either --url URL or an exported DIRECTORY, not both")
         }
+    }
+}
+
+/// What who checks knows of the house beforehand.
+struct PinOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Verifier key of the Journal's first epoch that this house must have.", valueName: "vkey"))
+    var houseKey: String?
+
+    @Option(help: ArgumentHelp("A root key that genesis must name: SubjectPublicKeyInfo (DER) in hex or base64.", valueName: "spki"))
+    var root: String?
+
+    func pins() throws -> AuditPins {
+        var pins = AuditPins()
+        if let houseKey {
+            guard let key = NoteVerifierKey(parsing: houseKey) else {
+                throw ValidationError("--house-key: give a verifier key as in name+8 hex digits+base64")
+            }
+            pins.houseKey = key
+        }
+        if let root {
+            guard let spki = [UInt8](hex: root) ?? [UInt8](base64: root) else {
+                throw ValidationError("--root: give the key's SubjectPublicKeyInfo (DER) in hex or base64")
+            }
+            pins.root = try PublicKey(spki: spki).spki
+        }
+        return pins
     }
 }
 

@@ -3,9 +3,6 @@
 internal import ArgumentParser
 internal import CollectorClient
 internal import CollectorCore
-internal import Keys
-internal import Proofs
-internal import Quantities
 
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,34 +24,13 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @OptionGroup var source: ArchiveOptions
 
-    @Option(help: ArgumentHelp("Verifier key of the Journal's first epoch that this house must have.", valueName: "vkey"))
-    var houseKey: String?
-
-    @Option(help: ArgumentHelp("A root key that genesis must name: SubjectPublicKeyInfo (DER) in hex or base64.", valueName: "spki"))
-    var root: String?
-
-    private func pins() throws -> AuditPins {
-        var pins = AuditPins()
-        if let houseKey {
-            guard let key = NoteVerifierKey(parsing: houseKey) else {
-                throw ValidationError("--house-key: give a verifier key as in name+8 hex digits+base64")
-            }
-            pins.houseKey = key
-        }
-        if let root {
-            guard let spki = [UInt8](hex: root) ?? [UInt8](base64: root) else {
-                throw ValidationError("--root: give the key's SubjectPublicKeyInfo (DER) in hex or base64")
-            }
-            pins.root = try PublicKey(spki: spki).spki
-        }
-        return pins
-    }
+    @OptionGroup var pinned: PinOptions
 
     func run() async throws {
         try await reporting {
             let archive = try source.archive(directory: directory)
             let toolbox = Toolbox(archive)
-            let pins = try pins()
+            let pins = try pinned.pins()
             do {
                 let summary = try await HouseAudit.verify(pins, toolbox.tools)
                 toolbox.progress.end()
