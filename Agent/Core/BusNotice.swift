@@ -2,7 +2,7 @@
 
 /// Something a bus thread noticed that may become a signed note.
 package enum BusNotice: Hashable, Sendable {
-    case overrun(Overrun)
+    case overrun(Overrun, bus: Int)
     /// A meter answers no more, or again: consecutive failures and the last status.
     case silent(meter: UInt64, status: UInt64)
     case answering(meter: UInt64)

@@ -141,9 +141,9 @@ package struct CommitPlanner: Sendable {
         }
         for notice in input.notices {
             switch notice {
-            case .overrun(let overrun):
+            case .overrun(let overrun, let bus):
                 let late = CBORValue.unsigned(UInt64(max(0, overrun.late)))
-                add(.cycleTooShort, [(1, .unsigned(overrun.read)), (2, late)], "\(overrun.read)")
+                add(.cycleTooShort, [(1, .unsigned(overrun.read)), (2, late)], "bus \(bus)")
             case .silent(let meter, let status):
                 add(.meterSilent, [(1, .unsigned(meter)), (2, .text("status \(status)"))], "\(meter)")
             case .unreadable(let meter, let reason):

@@ -78,6 +78,16 @@ package struct MeterRegister: Hashable, Sendable {
         }
     }
 
+    /// Identity texts that the profile does not expect: perhaps another device, or another profile is right.
+    package var unexpected: [(meter: Identifier, role: String, text: String)] {
+        zip(meters, identities).flatMap { meter, identity in
+            meter.profile.identity.fields.compactMap { role, field in
+                let text = identity[role]
+                return text.isEmpty || field.accepts(text) ? nil : (meter.id, role.name, text)
+            }
+        }
+    }
+
     /// The birth's body for what is known now.
     package func birth(
         agentVersion: String, predecessor: Birth.Predecessor?, replay: (start: UTCInstant, speed: Int64)?

@@ -50,7 +50,8 @@ package struct AgentParts {
             buses.append(
                 BusPlan(
                     number: buses.count, host: bus.host, port: bus.port,
-                    timeoutMilliseconds: bus.timeout ?? max(AgentSettings.timeoutDefault, slowest), meters: behind,
+                    timeoutMilliseconds: bus.timeout ?? max(AgentSettings.timeoutDefault, slowest),
+                    turnaround: bus.turnaround, meters: behind,
                     boundary: settings.boundary, readsAtOnce: isReplay))
             meters += behind
         }

@@ -32,6 +32,8 @@ package struct AgentSettings: Sendable {
         package var port: UInt16
         /// Real milliseconds; nil: the longest that a profile of the bus asks for, at least ``timeoutDefault``.
         package var timeout: Int64?
+        /// Real milliseconds between two devices; nil: what the profile of the second asks for.
+        package var turnaround: Int64?
         package var meters: [Meter]
         package var endpoint: String { "tcp://\(host):\(port)" }
     }
@@ -105,7 +107,12 @@ extension AgentSettings {
         guard value.isMap else { return try value.choice([("real", HouseClock.real)]) }
         let replay = try value.map().value("replay").map()
         let start = try replay.value("start").instant()
-        let zero = try replay.value("zero").instant()
+        let place = try replay.value("zero")
+        let zero = try place.instant()
+        // Nanoseconds from zero to now must fit in 64 bits.
+        guard (0...7_258_118_400_000).contains(zero.milliseconds) else {
+            throw place.error("is too far away", allowed: "1970 … 2199")
+        }
         return .replayed(start: start, speed: try replay.value("speed").int(in: 1...1_000_000), zero: zero)
     }
 
@@ -187,6 +194,7 @@ extension AgentSettings.Bus {
         let place = try map.value("tcp")
         (host, port) = try Self.endpoint(place)
         timeout = try map.optional("timeout")?.milliseconds(in: 100...60_000)
+        turnaround = try map.optional("turnaround")?.milliseconds(in: 0...10_000)
         meters = []
         for item in try map.value("meters").list(count: 1...256) {
             let meter = try AgentSettings.Meter(

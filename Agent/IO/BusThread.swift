@@ -11,6 +11,8 @@ package struct BusPlan: Sendable {
     package let host: String
     package let port: UInt16
     package let timeoutMilliseconds: Int64
+    /// Real milliseconds between two devices; nil: what the profile of the second asks for.
+    package let turnaround: Int64?
     package let meters: [ConfiguredMeter]
     /// House milliseconds.
     package let boundary: Int64
@@ -18,16 +20,29 @@ package struct BusPlan: Sendable {
     package let readsAtOnce: Bool
 
     package init(
-        number: Int, host: String, port: UInt16, timeoutMilliseconds: Int64, meters: [ConfiguredMeter],
-        boundary: Int64, readsAtOnce: Bool
+        number: Int, host: String, port: UInt16, timeoutMilliseconds: Int64, turnaround: Int64?,
+        meters: [ConfiguredMeter], boundary: Int64, readsAtOnce: Bool
     ) {
         self.number = number
         self.host = host
         self.port = port
         self.timeoutMilliseconds = timeoutMilliseconds
+        self.turnaround = turnaround
         self.meters = meters
         self.boundary = boundary
         self.readsAtOnce = readsAtOnce
+    }
+}
+
+extension BusPlan {
+    /// How each unit may be asked.
+    var limits: [UInt8: Profile.Limits] {
+        var limits: [UInt8: Profile.Limits] = [:]
+        for meter in meters {
+            limits[meter.unit] = meter.profile.limits
+            if let turnaround { limits[meter.unit]?.turnaroundMilliseconds = Int(turnaround) }
+        }
+        return limits
     }
 }
 
@@ -56,8 +71,7 @@ package struct BusRunner {
         meters = plan.meters.map { MeterOnBus($0) }
         line = BusLine(
             ModbusConnection(host: plan.host, port: plan.port, timeoutMilliseconds: plan.timeoutMilliseconds),
-            limits: Dictionary(
-                plan.meters.map { ($0.unit, $0.profile.limits) }, uniquingKeysWith: { first, _ in first }))
+            limits: plan.limits)
     }
 
     package mutating func run() {
@@ -66,7 +80,7 @@ package struct BusRunner {
             for index in meters.indices where meters[index].walkAt <= clock.now().monotonic { walk(index) }
             let now = clock.now()
             let (step, overruns) = schedule.next(now: now.utc, monotonic: now.monotonic)
-            for overrun in overruns { recorder.notice(.overrun(overrun), bus: plan.number) }
+            for overrun in overruns { recorder.notice(.overrun(overrun, bus: plan.number), bus: plan.number) }
             switch step {
             case .wait(let instant, let monotonic): wait(until: instant, orMonotonic: monotonic, now)
             case .backedOff(let slot, _): recorder.skipped(bus: plan.number, read: schedule.slots[slot].read)

@@ -1,6 +1,7 @@
 // Making room: what the policy lets go is replaced by a range that a skip could stand for. Never a birth, note or key.
 
 internal import AgentCore
+internal import Evidence
 internal import Quantities
 
 extension Keeper {
@@ -18,7 +19,7 @@ extension Keeper {
                 let isQuiet = !isFull && used <= settings.policy.forgetAbove
                 if isQuiet, now.milliseconds < forgetAt { continue }
                 let runs = settings.policy.runs(
-                    try spool.outline(of: stream), receipted: receipted, used: used, now: now, isFull: isFull)
+                    try oldestReadings(stream), receipted: receipted, used: used, now: now, isFull: isFull)
                 for run in runs {
                     try spool.forget(run, of: stream)
                     guard run.isSacrifice else { continue }
@@ -32,6 +33,27 @@ extension Keeper {
             if now.milliseconds >= forgetAt { forgetAt = now.milliseconds + Self.forgetEvery }
         } catch {
             log.line(.error, "the spool could not make room", [("error", "\(error)")], limit: "")
+        }
+    }
+
+    /// The disk is full: the reserve is given back, what may go goes, and the log's place is freed for what follows.
+    func relieve() {
+        reserve.release()
+        makeRoom(isFull: true)
+        do { try spool.shrinkLog() } catch {
+            log.line(.error, "the spool's log could not be shortened", [("error", "\(error)")], limit: "")
+        }
+    }
+
+    /// The first rows among which there are readings: what lies before them stays for ever and is passed over.
+    private func oldestReadings(_ stream: StreamState) throws -> [SpoolPolicy.Row] {
+        var after: UInt64 = 0
+        while true {
+            let rows = try spool.outline(of: stream, after: after)
+            guard rows.count == SpoolPolicy.rowsMax, !rows.contains(where: { $0.kind == .readings }),
+                let last = rows.last
+            else { return rows }
+            after = last.sequence
         }
     }
 

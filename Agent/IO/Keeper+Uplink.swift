@@ -109,8 +109,10 @@ extension Keeper {
             clock: range.lastClock, completeThrough: range.completeThrough,
             sign: { try SignedMessage.signing($0, as: .record, with: key) })
         do { try spool.store(skip: record, of: range, in: stream) } catch {
-            // Refused or unanswered: what is stored decides, and it is looked up again before anything is sent.
+            // Refused or unanswered: nothing is sent; the next attempt looks up what is stored by then, for making room
+            // may have made the range longer.
             log.line(.error, "a skip could not be stored", [("error", "\(error)")], limit: "")
+            if let database = error as? DatabaseError, database.isFull { relieve() }
             return nil
         }
         return (record.envelope, record.through)

@@ -238,6 +238,11 @@ package final class Keeper {
             if let birth = pending.records.last(where: { $0.kind == .birth }) {
                 lastBirth = birth.envelope
                 publishBirth()
+                for (meter, role, text) in planner.register.unexpected {
+                    log.line(
+                        .warning, "meter is not what its profile expects",
+                        [("meter", meter.text), (role, text)], limit: meter.text)
+                }
             }
         }
         pending = nil
@@ -249,10 +254,7 @@ package final class Keeper {
         log.line(.error, "the spool refuses a commit; reading goes on", [("error", "\(error)")], limit: "")
         guard let database = error as? DatabaseError else { return }
         if database.isDamaged { throw SpoolError.database(database) }
-        if database.isFull {
-            reserve.release()
-            makeRoom(isFull: true)
-        }
+        if database.isFull { relieve() }
     }
 
     private func noteClockStep(_ clock: RecordClock, _ monotonic: Int64) {
@@ -272,10 +274,11 @@ package final class Keeper {
     private func report(_ notices: [BusNotice]) {
         for notice in notices {
             switch notice {
-            case .overrun(let overrun):
+            case .overrun(let overrun, let bus):
                 log.line(
                     .warning, "a bus is too slow for its intervals",
-                    [("read", String(overrun.read)), ("missed", String(overrun.missed))], limit: "\(overrun.read)")
+                    [("bus", String(bus)), ("read", String(overrun.read)), ("missed", String(overrun.missed))],
+                    limit: "\(bus)")
             case .silent(let meter, let status):
                 log.line(.warning, "meter does not answer", [("meter", String(meter)), ("status", String(status))])
             case .answering(let meter): log.line(.info, "meter answers again", [("meter", String(meter))])

@@ -46,7 +46,9 @@ package struct MachineClock: Sendable {
             let boottime = Self.nanoseconds(CLOCK_BOOTTIME)
             let real = max(0, anchor + boottime - zero.milliseconds * 1_000_000)
             let wide = real.multipliedFullWidth(by: speed)
-            let elapsed = Int64(1_000_000).dividingFullWidth(wide).quotient
+            // Never beyond year 9999: no format of ours can write more.
+            let room = max(0, UTCInstant(milliseconds: 253_402_300_799_999) - start)
+            let elapsed = min(Int64(1_000_000).dividingFullWidth(wide).quotient, room)
             return Moment(uptime: UInt64(elapsed), utc: start + elapsed, monotonic: boottime / 1_000_000)
         }
     }

@@ -75,7 +75,7 @@ package final class Recorder: Sendable {
 
     package func notice(_ notice: BusNotice, bus: Int) {
         state.withLock { state in
-            if case .overrun(let overrun) = notice { state.figures[bus].missed += overrun.missed }
+            if case .overrun(let overrun, _) = notice { state.figures[bus].missed += overrun.missed }
             // A plan must not get lost: readings would have no birth. Plans are few, one a meter and chain.
             if case .planned = notice { return state.notices.append(notice) }
             if state.notices.count < Self.noticesMax { state.notices.append(notice) }

@@ -62,7 +62,8 @@ extension Spool {
             ("journal_mode", "WAL", "wal"),
             // FULL: the log is synced at each commit; NORMAL would lose commits at a power cut.
             ("synchronous", "FULL", "2"),
-            ("wal_autocheckpoint", "1000", "1000"),
+            // Folding the log in may make the file longer by as many pages: less than the reserve gives back.
+            ("wal_autocheckpoint", "200", "200"),
             // A log that once was long keeps its place on the disk: later commits need no new room there.
             ("journal_size_limit", "-1", "-1"),
             ("cell_size_check", "ON", "1"),

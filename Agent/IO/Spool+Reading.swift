@@ -42,8 +42,8 @@ extension Spool {
         return rows
     }
 
-    /// The oldest rows as the policy looks at them, without their bytes.
-    package func outline(of stream: StreamState) throws -> [SpoolPolicy.Row] {
+    /// Rows after `sequence` as the policy looks at them, oldest first, without their bytes.
+    package func outline(of stream: StreamState, after sequence: UInt64 = 0) throws -> [SpoolPolicy.Row] {
         let statement = try database.statement(
             """
             SELECT position, through, kind, coalesce(length(envelope), 0), utc FROM record
@@ -51,7 +51,8 @@ extension Spool {
             """)
         defer { statement.reset() }
         try statement.bind([
-            .integer(try Self.position(stream.ordinal, 0)), .integer(try Self.position(stream.ordinal + 1, 0)),
+            .integer(try Self.position(stream.ordinal, sequence)),
+            .integer(try Self.position(stream.ordinal + 1, 0)),
             .integer(Int64(SpoolPolicy.rowsMax)),
         ])
         var rows: [SpoolPolicy.Row] = []

@@ -155,6 +155,11 @@ package final class Spool {
         return Int(max(0, pages - free)) * Self.pageBytes
     }
 
+    /// Folds the log into the file and gives its place on the disk back. For a full disk: otherwise the log keeps it.
+    package func shrinkLog() throws(DatabaseError) {
+        _ = try database.text("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
     /// Gives back what the last connection of a process leaves: the log is folded into the file.
     package func close() { database.close() }
 

@@ -113,6 +113,54 @@ struct SpoolTests {
         #expect(records.count { if case .skip = $0.body { true } else { false } } == 1)
     }
 
+    /// SQLite refuses the file one page more, as a full disk does.
+    @Test func fullDiskMakesRoomAndGoesOn() throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        for _ in 0..<100 { try bench.commit(reads: 60, words: 240) }
+        let pages = try bench.keeper.spool.database.integer("PRAGMA page_count") ?? 0
+        try bench.keeper.spool.database.run("PRAGMA max_page_count = \(pages)")
+        for _ in 0..<100 { try bench.commit(reads: 60, words: 240) }
+        #expect(bench.keeper.isWritable)
+        let records = try bench.outgoing()
+        guard case .skip? = records.dropFirst().first?.body else { return #expect(Bool(false), "no skip") }
+        #expect(bench.keeper.streams[0].head == 201)
+    }
+
+    @Test(
+        .enabled(if: geteuid() == 0, "a disk of its own needs mount(2)"))
+    func smallDiskFillsUpAndReadingGoesOn() async throws {
+        let place = try TemporaryDirectory()
+        let disk = place.file("disk")
+        mkdir(disk, 0o700)
+        let (status, output) = try await run("mount", ["-t", "tmpfs", "-o", "size=5m", "tmpfs", disk])
+        guard status == .exited(0) else { return print("no mount here: \(output)") }
+        do {
+            // Somebody else takes a part of the disk, so that it is full long before the spool's own bound.
+            try Workplace.write([UInt8](repeating: 1, count: 300_000), to: disk + "/other")
+            let bench = try SpoolBench(place, folder: disk + "/spool")
+            for _ in 0..<300 { try bench.commit(reads: 60, words: 240) }
+            for _ in 0..<50 { try bench.commit(reads: 60, words: 240) }
+            let records = try bench.outgoing()
+            #expect(records.contains { if case .skip = $0.body { true } else { false } })
+            #expect(records.last?.place.sequence == bench.keeper.streams[0].head)
+            // Nothing vanished: every read stands in a record, in a skip, or still waits in memory.
+            let kept = records.reduce(UInt64(0)) { sum, record in
+                switch record.body {
+                case .readings(let readings): sum + UInt64(readings.samples.count)
+                case .skip(let skip): sum + skip.losses.reduce(0) { $0 + $1.samples }
+                default: sum
+                }
+            }
+            let waiting = UInt64(bench.recorder.waiting + (bench.keeper.pending == nil ? 0 : 60))
+            #expect(kept + waiting >= 350 * 60 - 60 && kept <= 350 * 60)
+            bench.keeper.spool.close()
+        } catch {
+            _ = try await run("umount", ["-l", disk])
+            throw error
+        }
+        _ = try await run("umount", ["-l", disk])
+    }
+
     @Test func receiptedReadingsGoFirstAndComeBackAsASkip() throws {
         let bench = try SpoolBench(try TemporaryDirectory(), bytesMax: 4 << 20)
         for _ in 0..<100 { try bench.commit(reads: 60, words: 240) }
