@@ -14,6 +14,7 @@ import csv
 import json
 import pathlib
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -160,7 +161,10 @@ def windows(table: list[Row]) -> Iterator[Window]:
     for number in range(WINDOWS):
         start = ANCHOR + number * DAY
         meter = advance(table, start, REVENUE_UNIT)
-        energies = {"C": (advance(table, start, CHECK_UNIT), CHECK_UNIT), "S": (satellite(table, start), SATELLITE_UNIT)}
+        energies = {
+            "C": (advance(table, start, CHECK_UNIT), CHECK_UNIT),
+            "S": (satellite(table, start), SATELLITE_UNIT),
+        }
         if number == 0:  # the auditor reads the revenue meter's register at both instants
             energies["A"] = (meter, REVENUE_UNIT)
         sources = {name: judge(name, wh, meter, unit) for name, (wh, unit) in energies.items()}
@@ -177,8 +181,17 @@ def windows(table: list[Row]) -> Iterator[Window]:
         amount, carry = raw // RATE[1], raw % RATE[1]
         supply += amount
         yield Window(
-            f"W-{start:%Y-%m-%d}-1", start, meter, sources, base, confidence,
-            "verified" if confidence >= VERIFIED_PPM else "pending", verified, split(amount), (carry, RATE[1]), supply,
+            f"W-{start:%Y-%m-%d}-1",
+            start,
+            meter,
+            sources,
+            base,
+            confidence,
+            "verified" if confidence >= VERIFIED_PPM else "pending",
+            verified,
+            split(amount),
+            (carry, RATE[1]),
+            supply,
         )
 
 
@@ -257,12 +270,14 @@ def fetch(url: str, token_file: str | None) -> list[dict[str, Any]]:
         items += page["items"]
         if page["next"] is None:
             return items
-        cursor = "&cursor=" + urllib.request.quote(page["next"], safe="")
+        cursor = "&cursor=" + urllib.parse.quote(page["next"], safe="")
 
 
 def table_of(expected: list[Window]) -> str:
-    lines = [f"{'window':16}{'M Wh':>8}{'C Wh':>8}{'S Wh':>8}{'A Wh':>8}{'a_C':>9}{'a_S':>9}{'base':>9}{'confidence':>11}"
-             f"{'verdict':>10}" + "".join(f"{name:>16}" for name in SHARES) + f"{'carry':>8}{'supply':>13}"]
+    lines = [
+        f"{'window':16}{'M Wh':>8}{'C Wh':>8}{'S Wh':>8}{'A Wh':>8}{'a_C':>9}{'a_S':>9}{'base':>9}{'confidence':>11}"
+        f"{'verdict':>10}" + "".join(f"{name:>16}" for name in SHARES) + f"{'carry':>8}{'supply':>13}"
+    ]
     for window in expected:
         source = window.sources
         audited = str(source["A"].wh) if "A" in source else "-"

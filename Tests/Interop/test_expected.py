@@ -20,21 +20,43 @@ def stamp(moment: Any) -> str:
 def shown(window: expected.Window) -> dict[str, Any]:
     """A window as docs/formats/http.md has it."""
     day = {
-        "metering_point": "serf-east-pv", "day": stamp(window.start), "m_wh": window.meter_wh, "q_ppm": 1_000_000,
+        "metering_point": "serf-east-pv",
+        "day": stamp(window.start),
+        "m_wh": window.meter_wh,
+        "q_ppm": 1_000_000,
         "sources": [
-            {"source": name, "name": name, "wh": source.wh, "deviation_ppm": source.deviation, "agreement_ppm": source.agreement}
+            {
+                "source": name,
+                "name": name,
+                "wh": source.wh,
+                "deviation_ppm": source.deviation,
+                "agreement_ppm": source.agreement,
+            }
             for name, source in window.sources.items()
         ],
-        "base_ppm": window.base, "satellite_agreement_ppm": window.sources["S"].agreement,
-        "confidence_ppm": window.confidence, "grade": "A", "findings": [], "skipped": [], "verdict": window.verdict,
+        "base_ppm": window.base,
+        "satellite_agreement_ppm": window.sources["S"].agreement,
+        "confidence_ppm": window.confidence,
+        "grade": "A",
+        "findings": [],
+        "skipped": [],
+        "verdict": window.verdict,
     }
     entity = {
-        "entity": expected.ENTITY, "settled_through": stamp(window.end), "verified_wh": window.verified_wh,
-        "confidence_ppm": window.confidence, "days": [day],
+        "entity": expected.ENTITY,
+        "settled_through": stamp(window.end),
+        "verified_wh": window.verified_wh,
+        "confidence_ppm": window.confidence,
+        "days": [day],
     }
     return {
-        "window_id": window.name, "start": stamp(window.start), "end": stamp(window.end), "state": "settled",
-        "output_digest": "ab", "replay": {"equal": True, "digest": "ab"}, "entities": [entity],
+        "window_id": window.name,
+        "start": stamp(window.start),
+        "end": stamp(window.end),
+        "state": "settled",
+        "output_digest": "ab",
+        "replay": {"equal": True, "digest": "ab"},
+        "entities": [entity],
         "decisions": [{"principal_id": name, "decision": "ALLOW", "reason_code": None} for name in window.amounts],
         "issued": [{"principal_id": name, "amount": str(amount)} for name, amount in window.amounts.items()],
         "supply_after": str(window.supply_after),
@@ -65,10 +87,21 @@ class Expected(unittest.TestCase):
         page = (ROOT / "docs/demonstration.md").read_text()
         rows = re.findall(r"\| `(W-.*?)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|", page)
         numbers = [tuple([row[0]] + [int(re.sub("[ .]", "", cell)) for cell in row[1:]]) for row in rows]
-        self.assertEqual(numbers, [
-            (w.name, w.meter_wh, w.sources["C"].wh, w.sources["S"].wh, w.confidence, sum(w.amounts.values()), w.supply_after)
-            for w in WINDOWS
-        ])
+        self.assertEqual(
+            numbers,
+            [
+                (
+                    w.name,
+                    w.meter_wh,
+                    w.sources["C"].wh,
+                    w.sources["S"].wh,
+                    w.confidence,
+                    sum(w.amounts.values()),
+                    w.supply_after,
+                )
+                for w in WINDOWS
+            ],
+        )
 
     def test_split_is_exact_and_ties_go_by_id(self) -> None:
         for amount in range(1_000):
@@ -79,8 +112,14 @@ class Expected(unittest.TestCase):
 
     def test_agreement_falls_in_a_line(self) -> None:
         for wh, deviation, agreement in [
-            (10_000, 0, 1_000_000), (9_980, 0, 1_000_000), (9_600, 40_000, 1_000_000), (9_599, 40_100, 998_750),
-            (9_200, 80_000, 500_000), (8_801, 119_900, 1_250), (8_800, 120_000, 0), (0, 1_000_000, 0),
+            (10_000, 0, 1_000_000),
+            (9_980, 0, 1_000_000),
+            (9_600, 40_000, 1_000_000),
+            (9_599, 40_100, 998_750),
+            (9_200, 80_000, 500_000),
+            (8_801, 119_900, 1_250),
+            (8_800, 120_000, 0),
+            (0, 1_000_000, 0),
         ]:
             self.assertEqual(expected.judge("C", wh, 10_000, 1), expected.Source(wh, deviation, agreement))
 
