@@ -96,12 +96,15 @@ package struct AgentParts {
     private static func root(_ settings: AgentSettings) throws(SettingsError) -> PublicKey {
         do {
             if let spki = [UInt8](hex: settings.rootKey) { return try PublicKey(spki: spki) }
+            let bytes = try SmallFile.bytes(settings.rootKey, max: SmallFile.bytesMax)
+            if bytes.first == 0x30 { return try PublicKey(spki: bytes) }
             let text = try SmallFile.text(settings.rootKey)
             guard let spki = [UInt8](hex: text) ?? pem(text) else { throw KeyError.unsupportedPublicKey }
             return try PublicKey(spki: spki)
         } catch {
             throw settings.error(
-                "root_key", settings.rootKey, "\(error)", allowed: "a public key's SPKI: hexadecimal, or a PEM file")
+                "root_key", settings.rootKey, "\(error)",
+                allowed: "a public key (SPKI): hexadecimal, or a file with hexadecimal, PEM or DER")
         }
     }
 
