@@ -36,8 +36,11 @@ $(VENV)/ready: Tests/Interop/requirements.txt
 build: deps ## everything, debug
 	swift build
 
-release: deps ## the programs, release
-	swift build -c release
+release: deps ## the programs, release, the Swift runtime linked in
+	@for program in collector agent audit plant; do \
+	    echo "release: building kilomint-$$program (the first build takes some minutes)"; \
+	    swift build -c release --static-swift-stdlib --product kilomint-$$program; \
+	done
 
 test: deps venv ## every test there is: style, Swift, other people's libraries, whole processes
 	Tests/run
@@ -45,7 +48,8 @@ test: deps venv ## every test there is: style, Swift, other people's libraries, 
 check: test ## the same as test
 
 run: release ## the demonstration: eight days in three minutes; ONCE=1 ends by itself
-	python3 demo/run.py $(if $(ONCE),--once)
+	python3 demo/run.py $(if $(ONCE),--once) $(if $(PORT),--port $(PORT)) $(if $(BROKER_PORT),--broker-port $(BROKER_PORT)) \
+	    $(if $(PLANT_PORT),--plant-port $(PLANT_PORT))
 
 bench: deps ## measured figures, each beside its limit
 	swift build -c release

@@ -20,8 +20,8 @@ enum ConsoleAssets {
         .stations li:first-child { border-left: 0; }
         .stations li + li::before { content: ""; position: absolute; left: -5px; top: 22px; width: 8px; height: 8px; background: var(--card); border-top: 1px solid var(--line); border-right: 1px solid var(--line); transform: rotate(45deg); }
         .stations h2 { margin: 0 0 2px; font-size: 12.5px; font-weight: 500; color: var(--soft); }
-        .figure { margin: 0; font-size: 21px; font-weight: 600; letter-spacing: -0.01em; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-        .figure span { font-size: 12.5px; font-weight: 400; color: var(--soft); margin-left: 5px; letter-spacing: 0; }
+        .figure { margin: 0; font-size: 21px; font-weight: 600; letter-spacing: -0.01em; }
+        .figure span { display: inline-block; font-size: 12.5px; font-weight: 400; color: var(--soft); margin-left: 5px; letter-spacing: 0; }
         .detail { margin: 3px 0 0; font-size: 12.5px; color: var(--soft); overflow-wrap: anywhere; }
         .alert .figure { color: var(--amber); }
         .bar { display: block; height: 3px; border-radius: 2px; background: var(--line); margin-top: 6px; overflow: hidden; }
@@ -50,6 +50,8 @@ enum ConsoleAssets {
         th[scope=row] { font-weight: 500; white-space: nowrap; }
         .n { text-align: right; white-space: nowrap; }
         td.n:last-child, th.n:last-child { padding-right: 0; }
+        td.n + td:not(.n), th.n + th:not(.n) { padding-left: 18px; }
+        svg.narrow { display: none; }
         code { font: 12.5px ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; color: var(--soft); }
         a { color: inherit; text-decoration-color: var(--line); text-underline-offset: 3px; }
         a:hover, a:focus-visible { text-decoration-color: var(--mint); }
@@ -64,7 +66,8 @@ enum ConsoleAssets {
           .stations li:nth-child(3n+1) { border-left: 1px solid var(--line); }
           .stations li:nth-child(odd) { border-left: 0; }
           .stations li:nth-child(n+3) { border-top: 1px solid var(--line); }
-          .axis { font-size: 22px; }
+          svg.wide-plot { display: none; }
+          svg.narrow { display: block; }
           figure { padding: 12px 10px; }
           thead { display: none; }
           tr { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 14px; padding: 9px 0; border-top: 1px solid var(--line); }
@@ -72,6 +75,9 @@ enum ConsoleAssets {
           th, td { border: 0; padding: 0; }
           th[scope=row] { grid-column: 1 / -1; }
           td { display: flex; justify-content: space-between; gap: 8px; min-width: 0; overflow-wrap: anywhere; }
+          td span { min-width: 0; text-align: right; overflow-wrap: anywhere; }
+          td.wide { grid-column: 1 / -1; }
+          td.n + td:not(.n) { padding-left: 0; }
           td::before { content: attr(data-label); color: var(--soft); flex: none; }
         }
         @media (prefers-reduced-motion: no-preference) { .bar i { transition: width .6s linear; } }

@@ -89,7 +89,7 @@ enum ConsolePage {
         guard let last = model.windows.last(where: { $0.confidencePPM != nil }), let confidence = last.confidencePPM else {
             return station("Verification", "–", "", "first window not cut yet")
         }
-        return station("Verification", percent(confidence), "confidence", "\(last.id)", alert: confidence < 950_000)
+        return station("Verification", percent(confidence), "% confidence", "\(last.id)", alert: confidence < 950_000)
     }
 
     private static func issuance(_ model: ConsoleModel) -> String {
@@ -99,11 +99,11 @@ enum ConsolePage {
         guard let last = model.windows.last(where: { $0.issued > 0 }) else {
             return station("Issuance", "–", "", "nothing issued yet")
         }
-        return station("Issuance", money(String(last.issued)), escape(model.asset), "\(last.id), replay equal")
+        return station("Issuance", shortMoney(String(last.issued)), escape(model.asset), "\(last.id), replay equal")
     }
 
     private static func supply(_ model: ConsoleModel) -> String {
-        station("Supply", money(model.supply), escape(model.asset), "\(model.accounts.count) accounts, every entry balances")
+        station("Supply", shortMoney(model.supply), escape(model.asset), "\(model.accounts.count) accounts, every entry balances")
     }
 
     // MARK: - Tables
@@ -111,11 +111,11 @@ enum ConsolePage {
     private static func windows(_ model: ConsoleModel) -> String {
         let rows = model.windows.reversed().prefix(14).map { window in
             let cells = ["M", "C", "S", "A"].map { source in
-                "<td class=\"n\" data-label=\"\(sourceName(source))\">\(window.energy(of: source).map(kilowattHours) ?? "·")</td>"
+                "<td class=\"n\" data-label=\"\(sourceName(source))\"><span>\(window.energy(of: source).map(kilowattHours) ?? "·")</span></td>"
             }
             let digest = window.outputDigest.map { "<a href=\"/audit/transcript/\(window.id)\"><code>\($0.prefix(10))…</code></a>" } ?? "·"
             return """
-                <tr><th scope="row">\(window.id)</th><td data-label="State"><span class="state \(window.state)">\(window.state)</span></td>\(cells.joined())<td class="n" data-label="Confidence">\(window.confidencePPM.map { percent($0) + " %" } ?? "·")</td><td class="n" data-label="Issued">\(window.issued > 0 ? money(String(window.issued)) : "·")</td><td data-label="Digest">\(digest)</td></tr>
+                <tr><th scope="row">\(window.id)</th><td data-label="State"><span><span class="state \(window.state)">\(window.state)</span></span></td>\(cells.joined())<td class="n" data-label="Confidence"><span>\(window.confidencePPM.map { percent($0) + " %" } ?? "·")</span></td><td class="n" data-label="Issued"><span>\(window.issued > 0 ? money(String(window.issued)) : "·")</span></td><td data-label="Digest"><span>\(digest)</span></td></tr>
                 """
         }
         return """
@@ -130,7 +130,7 @@ enum ConsolePage {
         let rows = model.gateways.flatMap { gateway in
             gateway.meters.map { meter in
                 """
-                <tr><th scope="row">\(escape(meter.id))</th><td data-label="Gateway">\(escape(gateway.id)) <span class="dot\(gateway.isOnline ? " on" : "")" title="\(gateway.isOnline ? "online" : "offline")"></span></td><td data-label="Role">\(escape(meter.role))</td><td data-label="Device">\(escape(meter.model)) <code>\(escape(meter.serial))</code></td><td class="n" data-label="Register">\(meter.register.map(escape) ?? "·")</td><td class="n" data-label="Power">\(meter.watts.map { grouped($0) + " W" } ?? "·")</td><td data-label="Read">\(meter.readAt.map(clock) ?? "·")</td></tr>
+                <tr><th scope="row">\(escape(meter.id))</th><td data-label="Gateway"><span>\(escape(gateway.id)) <span class="dot\(gateway.isOnline ? " on" : "")" title="\(gateway.isOnline ? "online" : "offline")"></span></span></td><td data-label="Role"><span>\(escape(meter.role))</span></td><td class="wide" data-label="Device"><span>\(escape(meter.model)) <code>\(escape(meter.serial))</code></span></td><td class="n" data-label="Register"><span>\(meter.register.map(escape) ?? "·")</span></td><td class="n" data-label="Power"><span>\(meter.watts.map { grouped($0) + " W" } ?? "·")</span></td><td data-label="Read"><span>\(meter.readAt.map(clock) ?? "·")</span></td></tr>
                 """
             }
         }
@@ -144,7 +144,7 @@ enum ConsolePage {
     private static func ledger(_ model: ConsoleModel) -> String {
         let rows = model.accounts.map { account in
             let latest = account.latestTransaction.map { "<a href=\"/v1/transactions/\($0)\"><code>\($0.prefix(12))…</code></a>" } ?? "·"
-            return "<tr><th scope=\"row\">\(escape(account.id))</th><td class=\"n\" data-label=\"Balance\">\(money(account.balance))</td><td data-label=\"Latest\">\(latest)</td></tr>"
+            return "<tr><th scope=\"row\">\(escape(account.id))</th><td class=\"n\" data-label=\"Balance\"><span>\(money(account.balance))</span></td><td class=\"wide\" data-label=\"Latest\"><span>\(latest)</span></td></tr>"
         }
         return """
             <section><h2>Ledger</h2>
@@ -155,7 +155,7 @@ enum ConsolePage {
 
     private static func logs(_ model: ConsoleModel) -> String {
         let rows = model.heads.map { head in
-            "<tr><th scope=\"row\">\(head.log)</th><td data-label=\"Origin\"><a href=\"/log/\(escape(head.log))/\(escape(head.origin.split(separator: "/").last.map(String.init) ?? ""))/checkpoint\">\(escape(head.origin))</a></td><td class=\"n\" data-label=\"Size\">\(grouped(Int64(clamping: head.size)))</td><td data-label=\"Root\"><code>\(head.root.prefix(20))…</code></td></tr>"
+            "<tr><th scope=\"row\">\(head.log)</th><td class=\"wide\" data-label=\"Origin\"><span><a href=\"/log/\(escape(head.log))/\(escape(head.origin.split(separator: "/").last.map(String.init) ?? ""))/checkpoint\">\(escape(head.origin))</a></span></td><td class=\"n\" data-label=\"Size\"><span>\(grouped(Int64(clamping: head.size)))</span></td><td class=\"wide\" data-label=\"Root\"><span><code>\(head.root.prefix(20))…</code></span></td></tr>"
         }
         return """
             <section><h2>Checkpoints</h2>
@@ -193,6 +193,9 @@ enum ConsolePage {
         let whole = Int64(digits.dropLast(6)) ?? 0
         return (isNegative ? "−" : "") + grouped(whole) + "." + digits.suffix(6)
     }
+
+    /// Three decimals, cut off: for figures at a glance; tables have all six.
+    static func shortMoney(_ minorUnits: String) -> String { String(money(minorUnits).dropLast(3)) }
 
     static func percent(_ ppm: Int64) -> String {
         let tenths = ppm / 1000

@@ -3,17 +3,37 @@
 internal import Quantities
 
 enum ConsolePlots {
-    private static let width = 960
-    private static let left = 44
-    private static let right = 8
+    /// A plot is drawn twice: for desktops and, in other proportions, for phones; the style shows one of them.
+    private struct Frame {
+        let width: Int
+        let height: Int
+        let name: String
+        let left = 40
+        let right = 8
+        /// Windows shown at most.
+        let windowsMax: Int
+
+        static func both(height: Int) -> [Frame] {
+            [
+                Frame(width: 960, height: height, name: "wide-plot", windowsMax: 14),
+                Frame(width: 360, height: height * 9 / 10, name: "narrow", windowsMax: 7),
+            ]
+        }
+    }
 
     /// Bars by window: meter filled, satellite as an outline behind it, check meter and auditor as marks.
     static func production(_ model: ConsoleModel) -> String {
-        let windows = model.windows.filter { !$0.energy.isEmpty }.suffix(14)
+        let windows = model.windows.filter { !$0.energy.isEmpty }
         guard !windows.isEmpty else {
             return figure("Production by source", "", "<p class=\"empty\">The first window is cut a day of grace after its end.</p>")
         }
-        let height = 230
+        let legend = "<span class=\"key m\">Meter</span><span class=\"key s\">Satellite</span><span class=\"key c\">Check meter</span><span class=\"key a\">Auditor</span>"
+        let plots = Frame.both(height: 230).map { productionPlot(Array(windows.suffix($0.windowsMax)), $0) }
+        return figure("Production by source, kWh a window", legend, plots.joined())
+    }
+
+    private static func productionPlot(_ windows: [ConsoleModel.Window], _ frame: Frame) -> String {
+        let (height, width, left, right) = (frame.height, frame.width, frame.left, frame.right)
         let (top, bottom) = (12, 26)
         let largest = max(1, windows.flatMap(\.energy).map(\.wattHours).max() ?? 1)
         let step = niceStep(largest)
@@ -28,10 +48,7 @@ enum ConsolePlots {
         for (index, window) in windows.enumerated() {
             marks += bars(window, x: left + index * slot, slot: slot, base: height - bottom, y: y)
         }
-        let legend = "<span class=\"key m\">Meter</span><span class=\"key s\">Satellite</span><span class=\"key c\">Check meter</span><span class=\"key a\">Auditor</span>"
-        return figure(
-            "Production by source, kWh a window", legend,
-            svg(height, "Production by source for each window", marks))
+        return svg(frame, "Production by source for each window", marks)
     }
 
     private static func bars(_ window: ConsoleModel.Window, x: Int, slot: Int, base: Int, y: (Int64) -> Int) -> String {
@@ -64,33 +81,39 @@ enum ConsolePlots {
         guard let first = model.power.first?.at, let last = model.power.last?.at, last > first else {
             return figure("Power", "", "<p class=\"empty\">No power read yet.</p>")
         }
-        let height = 150
+        let plots = Frame.both(height: 150).map { powerPlot(model.power, first, last, $0) }
+        return figure("Power of the revenue meters, kW", "", plots.joined())
+    }
+
+    private static func powerPlot(_ power: [ConsoleModel.Power], _ first: UTCInstant, _ last: UTCInstant, _ frame: Frame) -> String {
+        let (height, width, left, right) = (frame.height, frame.width, frame.left, frame.right)
         let (top, bottom) = (10, 24)
-        let largest = max(1000, model.power.map(\.watts).max() ?? 1)
+        let largest = max(1000, power.map(\.watts).max() ?? 1)
         func x(_ at: UTCInstant) -> Int { left + Int((at - first) * Int64(width - left - right) / (last - first)) }
         func y(_ watts: Int64) -> Int { height - bottom - Int(max(0, watts) * Int64(height - top - bottom) / largest) }
-        let line = model.power.map { "\(x($0.at)),\(y($0.watts))" }.joined(separator: " ")
+        let line = power.map { "\(x($0.at)),\(y($0.watts))" }.joined(separator: " ")
         var marks = "<polygon class=\"area\" points=\"\(x(first)),\(height - bottom) \(line) \(x(last)),\(height - bottom)\"/>"
         marks += "<polyline class=\"line\" points=\"\(line)\"/>"
         for tick in [Int64(0), largest / 1000 * 1000] {
             marks += "<text class=\"axis\" x=\"\(left - 6)\" y=\"\(y(tick) + 4)\" text-anchor=\"end\">\(tick / 1000)</text>"
         }
         var midnight = UTCInstant(milliseconds: (first.milliseconds / 21_600_000 + 1) * 21_600_000)
+        let step: Int64 = frame.width > 500 ? 21_600_000 : 43_200_000
         while midnight <= last {
             let hour = midnight.milliseconds / 3_600_000 % 24
             marks += "<line class=\"grid\" x1=\"\(x(midnight))\" x2=\"\(x(midnight))\" y1=\"\(top)\" y2=\"\(height - bottom)\"/>"
             marks += "<text class=\"axis\" x=\"\(x(midnight))\" y=\"\(height - 6)\" text-anchor=\"middle\">\(hour < 10 ? "0" : "")\(hour):00</text>"
-            midnight = midnight + 21_600_000
+            midnight = midnight + step
         }
-        return figure("Power of the revenue meters, kW", "", svg(height, "Power of the last two days", marks))
+        return svg(frame, "Power of the last two days", marks)
     }
 
     private static func figure(_ caption: String, _ legend: String, _ content: String) -> String {
         "<figure><figcaption>\(caption)<span class=\"legend\">\(legend)</span></figcaption>\(content)</figure>"
     }
 
-    private static func svg(_ height: Int, _ label: String, _ marks: String) -> String {
-        "<svg viewBox=\"0 0 \(width) \(height)\" role=\"img\" aria-label=\"\(label)\">\(marks)</svg>"
+    private static func svg(_ frame: Frame, _ label: String, _ marks: String) -> String {
+        "<svg class=\"\(frame.name)\" viewBox=\"0 0 \(frame.width) \(frame.height)\" role=\"img\" aria-label=\"\(label)\">\(marks)</svg>"
     }
 
     private static func niceStep(_ largest: Int64) -> Int64 {
