@@ -46,7 +46,8 @@ package struct HouseClient: Sendable {
 
     private func checked(_ status: Int, _ body: [UInt8], _ what: String) throws -> [UInt8] {
         guard (200..<300).contains(status) else {
-            throw HouseAnswerError(status: status, description: "\(what) was answered \(status): \(String(decoding: body, as: UTF8.self))")
+            throw HouseAnswerError(
+                status: status, description: "\(what) was answered \(status): \(String(decoding: body, as: UTF8.self))")
         }
         return body
     }

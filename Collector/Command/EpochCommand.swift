@@ -25,22 +25,31 @@ struct EpochCommand: AsyncParsableCommand {
 
         @Option(help: "the collector's configuration") var config: String
         @Option(help: "journal or evidence") var log: String
-        @Option(name: .customLong("root-key"), help: "root private key that signs the epoch document") var rootKey: String
-        @Option(name: .customLong("checkpoint"), help: "file with the last published checkpoint; default: the witness's") var checkpoint: String?
+        @Option(name: .customLong("root-key"), help: "root private key that signs the epoch document") var rootKey:
+            String
+        @Option(
+            name: .customLong("checkpoint"), help: "file with the last published checkpoint; default: the witness's")
+        var checkpoint: String?
 
         func run() async throws {
-            guard let name = LogName(rawValue: log) else { throw ValidationError("--log \(log) is not known; allowed: journal, evidence") }
+            guard let name = LogName(rawValue: log) else {
+                throw ValidationError("--log \(log) is not known; allowed: journal, evidence")
+            }
             let configuration = try CollectorConfiguration.load(path: config)
             let keys = try HouseKeys(configuration.keys)
             let stores = try HouseStores.open(
-                data: configuration.data, witness: configuration.witness, originBase: configuration.logOrigin, logKey: keys.log)
+                data: configuration.data, witness: configuration.witness, originBase: configuration.logOrigin,
+                logKey: keys.log)
             let target: any TransparencyLog = name == .journal ? stores.journal : stores.evidence
-            guard let current = try target.epochs().last else { throw ValidationError("the log has no epoch yet: run genesis first") }
+            guard let current = try target.epochs().last else {
+                throw ValidationError("the log has no epoch yet: run genesis first")
+            }
             let note = try SettingsFile.read(path: checkpoint ?? "\(configuration.witness)/\(name.rawValue).checkpoint")
             let root = try PrivateKey.load(path: rootKey)
             let now = configuration.clock.now(real: SystemClock.realNow())
             let document = EpochDocument(
-                log: name == .journal ? .journal : .evidence, endedOrigin: current.origin.description, lastCheckpoint: note, openedAt: now)
+                log: name == .journal ? .journal : .evidence, endedOrigin: current.origin.description,
+                lastCheckpoint: note, openedAt: now)
             let envelope = try Document([try SignedMessage.signing(document.encoded, as: .epoch, with: root)])
             let position = try target.openEpoch(ended: current.origin.description, lastPublished: note)
             // A crash here leaves an opened epoch that the Journal does not name yet; running the command again adds it.
@@ -48,7 +57,9 @@ struct EpochCommand: AsyncParsableCommand {
             _ = try stores.journal.append(
                 JournalBatch(stage: .house, after: try stores.journal.sequence(of: .house), drafts: [draft]), now: now)
             _ = try stores.journal.publish()
-            print("\(name.rawValue): epoch \(position.epoch) opened; \(current.size) entries of \(current.origin) are held")
+            print(
+                "\(name.rawValue): epoch \(position.epoch) opened; \(current.size) entries of \(current.origin) are held"
+            )
         }
     }
 }

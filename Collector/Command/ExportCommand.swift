@@ -9,8 +9,11 @@ internal import Quantities
 
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Writes logs, records, transcripts and sources of a running house into a folder.",
-        discussion: "`kilomint-audit verify FOLDER` checks it without the house. What a checkpoint covers is exported; what comes later is not.")
+        commandName: "export",
+        abstract: "Writes logs, records, transcripts and sources of a running house into a folder.",
+        discussion:
+            "`kilomint-audit verify FOLDER` checks it without the house. What a checkpoint covers is exported; what comes later is not."
+    )
 
     @Option(help: "the house, e.g. http://127.0.0.1:8080") var url: String
     @Option(name: .customLong("token-file"), help: "bearer token of role auditor or operator") var tokenFile: String
@@ -18,7 +21,8 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard !FileManager.default.fileExists(atPath: out) else {
-            throw ValidationError("\(out) exists: name a folder that does not, so that no old file is taken for a new one")
+            throw ValidationError(
+                "\(out) exists: name a folder that does not, so that no old file is taken for a new one")
         }
         var export = Export(house: try HouseClient(url: url, tokenFile: tokenFile), folder: out)
         try await export.run()

@@ -13,7 +13,9 @@ struct KeyCommand: AsyncParsableCommand {
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes a private key (PKCS#8, mode 0600) and FILE.pub beside it.",
-            discussion: "es256 works with every key store; eddsa (Ed25519) is needed for the log key. FILE.pub holds the SubjectPublicKeyInfo in hexadecimal.")
+            discussion:
+                "es256 works with every key store; eddsa (Ed25519) is needed for the log key. FILE.pub holds the SubjectPublicKeyInfo in hexadecimal."
+        )
 
         @Option(help: "es256 or eddsa") var algorithm = "es256"
         @Option(help: "file to make; refused if it exists") var out: String
@@ -27,13 +29,15 @@ struct KeyCommand: AsyncParsableCommand {
         func run() async throws {
             let key = try PrivateKey.generate(algorithm == "es256" ? .es256 : .eddsa)
             try key.save(to: out)
-            try Data((key.publicKey.spki.hex + "\n").utf8).write(to: URL(fileURLWithPath: out + ".pub"), options: .withoutOverwriting)
+            try Data((key.publicKey.spki.hex + "\n").utf8).write(
+                to: URL(fileURLWithPath: out + ".pub"), options: .withoutOverwriting)
             print("\(out)  \(algorithm)  kid \(key.kid.hex)")
         }
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Shows a key's algorithm, kid and SubjectPublicKeyInfo.")
+        static let configuration = CommandConfiguration(
+            abstract: "Shows a key's algorithm, kid and SubjectPublicKeyInfo.")
 
         @Argument(help: "private key file") var file: String
 

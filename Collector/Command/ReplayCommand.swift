@@ -8,7 +8,8 @@ internal import Quantities
 
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Computes a window again from its input segments and prints the output digest.",
+        commandName: "replay",
+        abstract: "Computes a window again from its input segments and prints the output digest.",
         discussion: "Reads nothing but the segments named. `kilomint-audit replay` does the same for outsiders.")
 
     @Option(help: "folder of the object store") var objects: String
@@ -21,7 +22,9 @@ struct ReplayCommand: AsyncParsableCommand {
             guard let bytes = [UInt8](hex: text), let digest = Digest(bytes) else {
                 throw ValidationError("\(text) is not a digest: 64 hexadecimal digits are expected")
             }
-            guard let segment = try store.get(digest) else { throw ValidationError("segment \(text) is not in \(objects)") }
+            guard let segment = try store.get(digest) else {
+                throw ValidationError("segment \(text) is not in \(objects)")
+            }
             inputs.append(segment)
         }
         print(try replay(segments: inputs).outputDigest)

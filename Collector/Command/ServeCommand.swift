@@ -11,7 +11,8 @@ internal import Settings
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Runs the collector: intake, windows, gate, ledger, HTTP interface and console.")
+        commandName: "serve", abstract: "Runs the collector: intake, windows, gate, ledger, HTTP interface and console."
+    )
 
     @Option(help: "configuration file; every key is documented in docs/collector.md") var config: String
 

@@ -70,7 +70,8 @@ package struct CollectorConfiguration: Sendable {
         profiles = try root.value("profiles").path()
         let web = try root.value("http").map()
         http = HTTP(
-            host: try web.optional("host")?.text(1...255) ?? "127.0.0.1", port: try web.value("port").int(in: 1...65_535),
+            host: try web.optional("host")?.text(1...255) ?? "127.0.0.1",
+            port: try web.value("port").int(in: 1...65_535),
             openReads: try web.optional("open_reads")?.bool() ?? false)
         var tokens: [Token] = []
         for item in try root.optional("tokens")?.list(count: 0...64) ?? [] {
@@ -82,14 +83,16 @@ package struct CollectorConfiguration: Sendable {
         broker = try Self.broker(try root.value("mqtt").map())
         let files = try root.value("keys").map()
         keys = KeyFiles(
-            receipt: try files.value("receipt").path(), log: try files.value("log").path(), seal: try files.value("seal").path())
+            receipt: try files.value("receipt").path(), log: try files.value("log").path(),
+            seal: try files.value("seal").path())
         keyList = try root.value("key_list").path()
     }
 
     private static func broker(_ map: SettingsMap) throws(SettingsError) -> Broker {
         Broker(
             host: try map.value("host").text(1...255), port: try map.optional("port")?.int(in: 1...65_535) ?? 1883,
-            username: try map.optional("username")?.text(1...64), passwordFile: try map.optional("password_file")?.path(),
+            username: try map.optional("username")?.text(1...64),
+            passwordFile: try map.optional("password_file")?.path(),
             clientID: try map.optional("client_id")?.text(1...64) ?? "kilomint-collector",
             tlsCAFile: try map.optional("ca_file")?.path())
     }

@@ -28,7 +28,8 @@ package enum CollectorService {
         let keys = try HouseKeys(configuration.keys)
         let profiles = try ProfileShelf.load(folder: configuration.profiles)
         let house = try await openHouse(configuration, keys, profiles, logger)
-        let routes = HouseRoutes(house: house, tokens: try tokens(configuration), openReads: configuration.http.openReads)
+        let routes = HouseRoutes(
+            house: house, tokens: try tokens(configuration), openReads: configuration.http.openReads)
         try requireFree(configuration.http)
         let server = Application(
             router: routes.router(),
@@ -36,7 +37,8 @@ package enum CollectorService {
                 address: .hostname(configuration.http.host, port: configuration.http.port), serverName: "kilomint"),
             logger: logger)
         let link = BrokerLink(
-            house: house, broker: configuration.broker, password: try configuration.broker.passwordFile.map(firstLine), logger: logger)
+            house: house, broker: configuration.broker, password: try configuration.broker.passwordFile.map(firstLine),
+            logger: logger)
         let driver = HouseDriver(house: house, objects: configuration.data + "/objects")
         // Stopped in reverse: first nothing comes in, then nothing is decided, then nobody can look.
         let services: [any Service] = [server, driver, link]
@@ -50,10 +52,14 @@ package enum CollectorService {
     private static func openHouse(
         _ configuration: CollectorConfiguration, _ keys: HouseKeys, _ profiles: ProfileShelf, _ logger: Logger
     ) async throws -> House {
-        guard FileManager.default.fileExists(atPath: configuration.data + "/journal.sqlite") else { throw HouseStartError.noGenesis }
+        guard FileManager.default.fileExists(atPath: configuration.data + "/journal.sqlite") else {
+            throw HouseStartError.noGenesis
+        }
         let stores = try HouseStores.open(
-            data: configuration.data, witness: configuration.witness, originBase: configuration.logOrigin, logKey: keys.log)
-        let house = try House(configuration: configuration, stores: stores, keys: keys, profiles: profiles, logger: logger)
+            data: configuration.data, witness: configuration.witness, originBase: configuration.logOrigin,
+            logKey: keys.log)
+        let house = try House(
+            configuration: configuration, stores: stores, keys: keys, profiles: profiles, logger: logger)
         try await house.start()
         return house
     }
@@ -64,7 +70,8 @@ package enum CollectorService {
             let text = try firstLine(token.file)
             guard text.count >= tokenCharactersMin else {
                 throw ServiceStartError(
-                    description: "\(token.file): the token of role \(token.role.rawValue) has \(text.count) characters; at least \(tokenCharactersMin) are allowed (openssl rand -hex 24)",
+                    description:
+                        "\(token.file): the token of role \(token.role.rawValue) has \(text.count) characters; at least \(tokenCharactersMin) are allowed (openssl rand -hex 24)",
                     exitCode: SettingsError.exitCode)
             }
             tokens.append((text, token.role))
@@ -73,14 +80,16 @@ package enum CollectorService {
     }
 
     private static func firstLine(_ path: String) throws -> String {
-        String(decoding: try SettingsFile.read(path: path), as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+        String(decoding: try SettingsFile.read(path: path), as: UTF8.self).split(whereSeparator: \.isNewline).first.map(
+            String.init) ?? ""
     }
 
     /// Says which port is taken before anything else is started.
     private static func requireFree(_ http: CollectorConfiguration.HTTP) throws {
         guard !PortProbe.isTaken(host: http.host, port: http.port) else {
             throw ServiceStartError(
-                description: "port \(http.port) on \(http.host) is taken: stop what listens there (ss -ltnp 'sport = :\(http.port)') or set http.port to another",
+                description:
+                    "port \(http.port) on \(http.host) is taken: stop what listens there (ss -ltnp 'sport = :\(http.port)') or set http.port to another",
                 exitCode: 69)
         }
     }

@@ -16,7 +16,8 @@ package enum HouseFoldError: Error, Hashable, Sendable, CustomStringConvertible 
 
     package var description: String {
         switch self {
-        case .notGenesis(let position): "journal \(position): a Journal begins with one Genesis: run `kilomint-collector genesis` first"
+        case .notGenesis(let position):
+            "journal \(position): a Journal begins with one Genesis: run `kilomint-collector genesis` first"
         case .event(let position, let error): "journal \(position): \(error)"
         case .document(let position, let text): "journal \(position): a document does not hold: \(text)"
         case .outOfOrder(let position, let text): "journal \(position): \(text)"
@@ -31,7 +32,8 @@ package struct HouseState: Sendable {
     /// By identity of the envelope.
     package internal(set) var statements: [StatementInput] = []
     package internal(set) var reviews: [ReviewInput] = []
-    package internal(set) var attestations: [(id: Digest, envelope: [UInt8], window: WindowID, verdict: DayVerdict)] = []
+    package internal(set) var attestations: [(id: Digest, envelope: [UInt8], window: WindowID, verdict: DayVerdict)] =
+        []
     package internal(set) var openEpochs: [LogName] = []
     package internal(set) var lastTime: UTCInstant
     private var windowIndex: [WindowID: Int] = [:]
@@ -46,9 +48,13 @@ package struct HouseState: Sendable {
     }
 
     /// Begins with the Journal's first event.
-    package init(genesis event: JournalEvent, check: @escaping @Sendable (SignedMessage, [UInt8]) -> Bool) throws(HouseFoldError) {
+    package init(genesis event: JournalEvent, check: @escaping @Sendable (SignedMessage, [UInt8]) -> Bool)
+        throws(HouseFoldError)
+    {
         self.check = check
-        guard event.kind == Event.Kind.genesis.rawValue, let body = event.body else { throw .notGenesis(event.position) }
+        guard event.kind == Event.Kind.genesis.rawValue, let body = event.body else {
+            throw .notGenesis(event.position)
+        }
         do {
             registry = try Registry(try Genesis(decoding: body.encoded()), check: check)
         } catch { throw .document(event.position, "\(error)") }
@@ -63,7 +69,8 @@ package struct HouseState: Sendable {
     package func hasStatement(like statement: SourceStatement) -> Bool {
         statementKeys.contains(
             StatementKey(
-                source: statement.source, meteringPoint: statement.meteringPoint, from: statement.from, to: statement.to))
+                source: statement.source, meteringPoint: statement.meteringPoint, from: statement.from, to: statement.to
+            ))
     }
 
     /// Folds the next event of the Journal.
@@ -90,7 +97,8 @@ package struct HouseState: Sendable {
     private mutating func progress(_ event: Event, _ id: Digest, _ entry: JournalEvent) throws(HouseFoldError) {
         switch event {
         case .reconciliationComplete(let body): try update(body.window, entry) { $0.reconciliations.append(body) }
-        case .allocationCalculated(let body): try update(body.window, entry) { $0.allocation = .init(id: id, body: body) }
+        case .allocationCalculated(let body):
+            try update(body.window, entry) { $0.allocation = .init(id: id, body: body) }
         case .replayCompared(let body): try update(body.window, entry) { $0.replay = .init(id: id, body: body) }
         case .issuanceComplete(let body): try update(body.window, entry) { $0.issued.append(.init(id: id, body: body)) }
         case .weightCalculated(let body): try update(body.window, entry) { $0.isWeighed = true }
@@ -106,7 +114,9 @@ package struct HouseState: Sendable {
     private mutating func update(
         _ window: WindowID, _ entry: JournalEvent, _ change: (inout WindowProgress) -> Void
     ) throws(HouseFoldError) {
-        guard let index = windowIndex[window] else { throw .outOfOrder(entry.position, "\(entry.kind) of \(window.text), which was never cut") }
+        guard let index = windowIndex[window] else {
+            throw .outOfOrder(entry.position, "\(entry.kind) of \(window.text), which was never cut")
+        }
         change(&windows[index])
     }
 
@@ -128,10 +138,12 @@ package struct HouseState: Sendable {
         do {
             let message = try SignedMessage(parsing: body.envelope, as: .statement)
             let statement = try SourceStatement(decoding: message.payload)
-            statements.append(StatementInput(identity: message.identity, payload: message.payload, statement: statement))
+            statements.append(
+                StatementInput(identity: message.identity, payload: message.payload, statement: statement))
             statementKeys.insert(
                 StatementKey(
-                    source: statement.source, meteringPoint: statement.meteringPoint, from: statement.from, to: statement.to))
+                    source: statement.source, meteringPoint: statement.meteringPoint, from: statement.from,
+                    to: statement.to))
         } catch { throw .document(entry.position, "\(error)") }
     }
 
@@ -139,21 +151,28 @@ package struct HouseState: Sendable {
         do {
             let message = try SignedMessage(parsing: body.envelope, as: .review)
             reviews.append(
-                ReviewInput(identity: message.identity, payload: message.payload, review: try Review(decoding: message.payload)))
+                ReviewInput(
+                    identity: message.identity, payload: message.payload, review: try Review(decoding: message.payload))
+            )
         } catch { throw .document(entry.position, "\(error)") }
     }
 
     private mutating func cut(_ body: Event.WindowCut, _ id: Digest, _ entry: JournalEvent) throws(HouseFoldError) {
-        guard windowIndex[body.window] == nil else { throw .outOfOrder(entry.position, "\(body.window.text) is cut a second time") }
+        guard windowIndex[body.window] == nil else {
+            throw .outOfOrder(entry.position, "\(body.window.text) is cut a second time")
+        }
         windowIndex[body.window] = windows.count
         windows.append(WindowProgress(cut: body, cutID: id, cutAt: entry.time))
     }
 
-    private mutating func verified(_ body: Event.ProductionVerified, _ id: Digest, _ entry: JournalEvent) throws(HouseFoldError) {
+    private mutating func verified(_ body: Event.ProductionVerified, _ id: Digest, _ entry: JournalEvent)
+        throws(HouseFoldError)
+    {
         do {
             for envelope in body.attestations {
                 let message = try SignedMessage(parsing: envelope, as: .attestation)
-                attestations.append((message.identity, envelope, body.window, try DayVerdict(decoding: message.payload)))
+                attestations.append(
+                    (message.identity, envelope, body.window, try DayVerdict(decoding: message.payload)))
             }
         } catch { throw .document(entry.position, "\(error)") }
         try update(body.window, entry) { $0.verified.append(.init(id: id, body: body)) }
@@ -162,7 +181,9 @@ package struct HouseState: Sendable {
     private mutating func sealed(_ body: Event.Received, _ id: Digest, _ entry: JournalEvent) throws(HouseFoldError) {
         let seal: Seal
         do {
-            seal = try Seal(decoding: try SignedMessage(parsing: body.envelope, as: .seal, bytesMax: SignedMessage.documentBytesMax).payload)
+            seal = try Seal(
+                decoding: try SignedMessage(parsing: body.envelope, as: .seal, bytesMax: SignedMessage.documentBytesMax)
+                    .payload)
         } catch { throw .document(entry.position, "\(error)") }
         try update(seal.window, entry) {
             $0.seal = .init(id: id, body: seal)

@@ -41,7 +41,8 @@ package struct WindowProgress: Sendable {
     package var due: [Allocation] { allocation?.body.allocations.filter { $0.amount > .zero } ?? [] }
 
     package var isSettled: Bool {
-        replay?.body.isEqual == true && due.allSatisfy { line in issued.contains { $0.body.principal == line.principal } }
+        replay?.body.isEqual == true
+            && due.allSatisfy { line in issued.contains { $0.body.principal == line.principal } }
     }
 
     package var step: Step {

@@ -25,7 +25,8 @@ struct AccessTable: Sendable {
         else {
             throw Problem(
                 .unauthorized, "unauthorized", "A token is needed",
-                detail: "send Authorization: Bearer <token>; tokens stand in the collector's configuration under `tokens`")
+                detail:
+                    "send Authorization: Bearer <token>; tokens stand in the collector's configuration under `tokens`")
         }
         guard Self.includes(role, needed) else {
             throw Problem(

@@ -27,7 +27,9 @@ enum Answer {
     static func immutable(_ bytes: [UInt8], type: String, _ request: Request) -> Response {
         let tag = "\"\(Digest(of: bytes))\""
         var headers: HTTPFields = [.eTag: tag, .cacheControl: "public, max-age=31536000, immutable"]
-        if let known = request.headers[.ifNoneMatch], known == "*" || known.split(separator: ",").contains(where: { $0.trimmed == tag }) {
+        if let known = request.headers[.ifNoneMatch],
+            known == "*" || known.split(separator: ",").contains(where: { $0.trimmed == tag })
+        {
             return Response(status: .notModified, headers: headers)
         }
         headers[.contentType] = type

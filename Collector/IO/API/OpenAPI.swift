@@ -54,7 +54,9 @@ enum OpenAPI {
         Operation("get", "/v1/attestation/{id}", .viewer, "A day's verdict with every number that led to it"),
         Operation("get", "/v1/reconciliation/status", .viewer, "Where reconciliation stands"),
         Operation("get", "/v1/allocation/{entity}", .viewer, "Latest allocation of an entity"),
-        Operation("get", "/v1/issuance/pending", .viewer, "Allocated and not issued, with why and what clears it", query: page),
+        Operation(
+            "get", "/v1/issuance/pending", .viewer, "Allocated and not issued, with why and what clears it", query: page
+        ),
         Operation("get", "/v1/supply", .viewer, "Total supply"),
         Operation("get", "/v1/redemption/{id}", .viewer, "Status of a redemption"),
         Operation("get", "/v1/accounts/{account}/balance", .viewer, "Balance of an account"),
@@ -67,51 +69,91 @@ enum OpenAPI {
         Operation("get", "/v1/proposals/{id}", .viewer, "A proposal"),
         Operation("post", "/v1/votes", .owner, "Submit a ballot", body: .envelope("ballot"), status: 201),
         Operation("get", "/v1/weights/{entity}", .viewer, "Voting weight of an entity"),
-        Operation("post", "/ingest/events", .operator, "Hand in one record envelope; answered with its receipt", body: .envelope("record"), answer: "application/cbor", query: ["gateway"]),
-        Operation("post", "/window/{window}/authorize", .operator, "Authorise a window: ALLOW or HOLD for each principal"),
+        Operation(
+            "post", "/ingest/events", .operator, "Hand in one record envelope; answered with its receipt",
+            body: .envelope("record"), answer: "application/cbor", query: ["gateway"]),
+        Operation(
+            "post", "/window/{window}/authorize", .operator, "Authorise a window: ALLOW or HOLD for each principal"),
         Operation("get", "/audit/transcript/{window}", .viewer, "Seal and segments of a window's transcript"),
         Operation("get", "/audit/output-digest/{window}", .viewer, "Output digest of a window"),
         Operation("get", "/acceptance/{window}", .viewer, "Proofs given for a window"),
-        Operation("post", "/acceptance/proof", .verifier, "Submit a signed proof", body: .envelope("proof"), status: 201),
+        Operation(
+            "post", "/acceptance/proof", .verifier, "Submit a signed proof", body: .envelope("proof"), status: 201),
         Operation("post", "/replay/{window}", .operator, "Replay a sealed window now"),
-        Operation("post", "/v1/statements", .auditor, "Submit a signed source statement", body: .envelope("statement"), status: 201),
-        Operation("post", "/v1/reviews", .operator, "Submit a signed review of a day", body: .envelope("review"), status: 201),
+        Operation(
+            "post", "/v1/statements", .auditor, "Submit a signed source statement", body: .envelope("statement"),
+            status: 201),
+        Operation(
+            "post", "/v1/reviews", .operator, "Submit a signed review of a day", body: .envelope("review"), status: 201),
         Operation("post", "/v1/sources", .auditor, "Keep raw input of a source statement", body: .bytes, status: 201),
         Operation("get", "/v1/windows", .viewer, "Windows, oldest first", query: page),
         Operation("get", "/v1/windows/{window}", .viewer, "A window"),
         Operation("get", "/v1/gateways", .viewer, "Gateways, their streams and last readings", query: page),
         Operation("get", "/v1/house", .viewer, "Mode, asset, clock, grid and parameters"),
         Operation("get", "/house", .viewer, "Epochs and log keys", answer: "application/cbor"),
-        Operation("get", "/log/{log}/{epoch}/{path}", .viewer, "Checkpoint, tiles and entries of a log", answer: "application/octet-stream"),
-        Operation("get", "/records/{log}/{epoch}/{bundle}", .auditor, "What lies beside 256 entries", answer: "application/cbor"),
+        Operation(
+            "get", "/log/{log}/{epoch}/{path}", .viewer, "Checkpoint, tiles and entries of a log",
+            answer: "application/octet-stream"),
+        Operation(
+            "get", "/records/{log}/{epoch}/{bundle}", .auditor, "What lies beside 256 entries",
+            answer: "application/cbor"),
         Operation("get", "/segments/{digest}", .auditor, "A transcript segment", answer: "application/octet-stream"),
-        Operation("get", "/sources/{digest}", .auditor, "Raw input of a source statement", answer: "application/octet-stream"),
+        Operation(
+            "get", "/sources/{digest}", .auditor, "Raw input of a source statement", answer: "application/octet-stream"),
     ]
 
     static let document: String = JSON.object([
         ("openapi", .string("3.1.0")),
-        ("info", .object([
-            ("title", .string("Kilomint collector")), ("version", .string("0.1.0")),
-            ("description", .string("Energy is an integer in Wh, ratios are ppm, amounts are decimal strings of minor units, instants RFC 3339. Errors are application/problem+json.")),
-        ])),
-        ("components", .object([
-            ("securitySchemes", .object([("bearer", .object([("type", .string("http")), ("scheme", .string("bearer"))]))])),
-            ("responses", .object([("Problem", .object([
-                ("description", .string("What is wrong and what to do next (RFC 9457)")),
-                ("content", .object([("application/problem+json", .object([("schema", problemSchema)]))])),
-            ]))])),
-        ])),
+        (
+            "info",
+            .object([
+                ("title", .string("Kilomint collector")), ("version", .string("0.1.0")),
+                (
+                    "description",
+                    .string(
+                        "Energy is an integer in Wh, ratios are ppm, amounts are decimal strings of minor units, instants RFC 3339. Errors are application/problem+json."
+                    )
+                ),
+            ])
+        ),
+        (
+            "components",
+            .object([
+                (
+                    "securitySchemes",
+                    .object([("bearer", .object([("type", .string("http")), ("scheme", .string("bearer"))]))])
+                ),
+                (
+                    "responses",
+                    .object([
+                        (
+                            "Problem",
+                            .object([
+                                ("description", .string("What is wrong and what to do next (RFC 9457)")),
+                                (
+                                    "content",
+                                    .object([("application/problem+json", .object([("schema", problemSchema)]))])
+                                ),
+                            ])
+                        )
+                    ])
+                ),
+            ])
+        ),
         ("paths", .object(paths)),
     ]).encoded
 
     private static let problemSchema = JSON.object([
         ("type", .string("object")),
         ("required", .array(["type", "title", "status", "detail"].map { .string($0) })),
-        ("properties", .object([
-            ("type", .object([("type", .string("string"))])), ("title", .object([("type", .string("string"))])),
-            ("status", .object([("type", .string("integer"))])), ("detail", .object([("type", .string("string"))])),
-            ("code", .object([("type", .string("integer"))])),
-        ])),
+        (
+            "properties",
+            .object([
+                ("type", .object([("type", .string("string"))])), ("title", .object([("type", .string("string"))])),
+                ("status", .object([("type", .string("integer"))])), ("detail", .object([("type", .string("string"))])),
+                ("code", .object([("type", .string("integer"))])),
+            ])
+        ),
     ])
 
     private static var paths: [(String, JSON)] {
@@ -132,12 +174,19 @@ enum OpenAPI {
             members.append(("x-role", .string(role.rawValue)))
         }
         if let body = body(operation.body) { members.append(("requestBody", body)) }
-        members.append(("responses", .object([
-            (String(operation.status), .object([
-                ("description", .string("Done")), ("content", .object([(operation.answer, .object([]))])),
-            ])),
-            ("default", .object([("$ref", .string("#/components/responses/Problem"))])),
-        ])))
+        members.append(
+            (
+                "responses",
+                .object([
+                    (
+                        String(operation.status),
+                        .object([
+                            ("description", .string("Done")), ("content", .object([(operation.answer, .object([]))])),
+                        ])
+                    ),
+                    ("default", .object([("$ref", .string("#/components/responses/Problem"))])),
+                ])
+            ))
         return .object(members)
     }
 
@@ -153,10 +202,16 @@ enum OpenAPI {
         case .none: nil
         case .envelope(let kind):
             .object([
-                ("required", .bool(true)), ("description", .string("COSE_Sign1 with content type application/vnd.kilomint.\(kind)+cbor: docs/formats/documents.md")),
+                ("required", .bool(true)),
+                (
+                    "description",
+                    .string(
+                        "COSE_Sign1 with content type application/vnd.kilomint.\(kind)+cbor: docs/formats/documents.md")
+                ),
                 ("content", .object([("application/cbor", .object([]))])),
             ])
-        case .bytes: .object([("required", .bool(true)), ("content", .object([("application/octet-stream", .object([]))]))])
+        case .bytes:
+            .object([("required", .bool(true)), ("content", .object([("application/octet-stream", .object([]))]))])
         }
     }
 }

@@ -24,7 +24,8 @@ struct Problem: Error, HTTPResponseError, Sendable {
 
     func response(from request: Request, context: some RequestContext) throws -> Response {
         var members: [(String, JSON)] = [
-            ("type", .string("urn:kilomint:problem:" + name)), ("title", .string(title)), ("status", .int(Int64(status.code))),
+            ("type", .string("urn:kilomint:problem:" + name)), ("title", .string(title)),
+            ("status", .int(Int64(status.code))),
             ("detail", .string(detail)),
         ]
         if let code { members.append(("code", .int(code))) }

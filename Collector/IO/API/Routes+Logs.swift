@@ -10,15 +10,19 @@ extension HouseRoutes {
     func addLogs(_ router: Router<BasicRequestContext>) {
         view(router, "/log/:log/:epoch/**") { request, context in
             let path = context.parameters.getCatchAll().joined(separator: "/")
-            guard let log = LogName(rawValue: context.parameters.get("log") ?? ""), let epoch = UInt64(context.parameters.get("epoch") ?? ""),
+            guard let log = LogName(rawValue: context.parameters.get("log") ?? ""),
+                let epoch = UInt64(context.parameters.get("epoch") ?? ""),
                 let bytes = try await house.logFile(log, epoch: epoch, path: path)
             else { throw noFile }
-            if path == "checkpoint" { return Answer.text(String(decoding: bytes, as: UTF8.self), type: "text/plain; charset=utf-8") }
+            if path == "checkpoint" {
+                return Answer.text(String(decoding: bytes, as: UTF8.self), type: "text/plain; charset=utf-8")
+            }
             return Answer.immutable(bytes, type: "application/octet-stream", request)
         }
         router.get("/records/:log/:epoch/:bundle") { [access, house] request, context in
             try access.require(.auditor, request)
-            guard let log = LogName(rawValue: context.parameters.get("log") ?? ""), let epoch = UInt64(context.parameters.get("epoch") ?? ""),
+            guard let log = LogName(rawValue: context.parameters.get("log") ?? ""),
+                let epoch = UInt64(context.parameters.get("epoch") ?? ""),
                 let bundle = UInt64(context.parameters.get("bundle") ?? ""),
                 let bytes = try await house.records(log, epoch: epoch, bundle: bundle)
             else { throw noFile }
@@ -35,24 +39,35 @@ extension HouseRoutes {
     }
 
     private var noFile: Problem {
-        Problem.notFound("such file in the log", hint: "read `checkpoint` first: only what it covers is served; docs/formats/logs.md names the paths")
+        Problem.notFound(
+            "such file in the log",
+            hint: "read `checkpoint` first: only what it covers is served; docs/formats/logs.md names the paths")
     }
 
     func addHealth(_ router: Router<BasicRequestContext>) {
         router.get("/healthz") { [house] _, _ in
             let reasons = await house.healthTroubles()
-            let body = JSON.object([("status", .string(reasons.isEmpty ? "ok" : "degraded")), ("reasons", .array(reasons.map { .string($0) }))])
+            let body = JSON.object([
+                ("status", .string(reasons.isEmpty ? "ok" : "degraded")),
+                ("reasons", .array(reasons.map { .string($0) })),
+            ])
             return Answer.json(body, status: reasons.isEmpty ? .ok : .serviceUnavailable)
         }
-        router.get("/metrics") { [house] _, _ in Answer.text(await house.metrics(), type: "text/plain; version=0.0.4; charset=utf-8") }
+        router.get("/metrics") { [house] _, _ in
+            Answer.text(await house.metrics(), type: "text/plain; version=0.0.4; charset=utf-8")
+        }
         router.get("/openapi.json") { _, _ in Answer.text(OpenAPI.document, type: "application/json") }
     }
 
     func addConsole(_ router: Router<BasicRequestContext>) {
         view(router, "/") { _, _ in Answer.page(ConsolePage.document(await house.consoleModel())) }
         view(router, "/console/fragment") { _, _ in Answer.page(ConsolePage.fragment(await house.consoleModel())) }
-        router.get("/console.css") { request, _ in Answer.asset(ConsoleAssets.style, type: "text/css; charset=utf-8", request) }
-        router.get("/console.js") { request, _ in Answer.asset(ConsoleAssets.script, type: "text/javascript; charset=utf-8", request) }
+        router.get("/console.css") { request, _ in
+            Answer.asset(ConsoleAssets.style, type: "text/css; charset=utf-8", request)
+        }
+        router.get("/console.js") { request, _ in
+            Answer.asset(ConsoleAssets.script, type: "text/javascript; charset=utf-8", request)
+        }
     }
 }
 
@@ -60,7 +75,8 @@ extension Answer {
     /// Own styles and scripts only; nobody may frame the page.
     private static let pageHeaders: HTTPFields = {
         var headers: HTTPFields = [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"]
-        headers[.contentSecurityPolicy] = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'"
+        headers[.contentSecurityPolicy] =
+            "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'"
         headers[.xContentTypeOptions] = "nosniff"
         return headers
     }()

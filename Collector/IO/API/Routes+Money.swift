@@ -22,7 +22,8 @@ extension HouseRoutes {
         view(router, "/v1/supply") { _, _ in Answer.json(await house.supplyView()) }
         view(router, "/v1/redemption/:id") { _, _ in
             throw Problem(
-                .notFound, "no-redemption", "There is no such redemption", detail: "this house takes no redemptions: its policy names no supplier")
+                .notFound, "no-redemption", "There is no such redemption",
+                detail: "this house takes no redemptions: its policy names no supplier")
         }
     }
 
@@ -30,7 +31,8 @@ extension HouseRoutes {
         view(router, "/v1/accounts/:account/balance") { _, context in
             let account = try identifier(context, "account")
             guard let found = await house.balance(account) else {
-                throw Problem.notFound("account \(account)", hint: "accounts are opened by the registration of an entity's principals")
+                throw Problem.notFound(
+                    "account \(account)", hint: "accounts are opened by the registration of an entity's principals")
             }
             return Answer.json(found)
         }
@@ -45,7 +47,8 @@ extension HouseRoutes {
         }
         view(router, "/v1/transactions/:id") { request, context in
             guard let found = await house.transaction(context.parameters.get("id") ?? "") else {
-                throw Problem.notFound("transaction with this id", hint: "ids are 32 hexadecimal digits; GET /v1/transactions lists them")
+                throw Problem.notFound(
+                    "transaction with this id", hint: "ids are 32 hexadecimal digits; GET /v1/transactions lists them")
             }
             return Answer.immutable(found, request)
         }
@@ -64,7 +67,8 @@ extension HouseRoutes {
             throw Problem.notFound("such proposal", hint: "no proposal was opened in this house")
         }
         post(router, "/v1/votes", .owner) { _, _, _ in
-            throw Problem(.conflict, "no-open-proposal", "No proposal is open", detail: "vote when GET /v1/proposals lists one")
+            throw Problem(
+                .conflict, "no-open-proposal", "No proposal is open", detail: "vote when GET /v1/proposals lists one")
         }
         view(router, "/v1/weights/:entity") { _, context in
             guard let found = await house.weight(of: try identifier(context, "entity")) else {

@@ -12,7 +12,8 @@ extension HouseRoutes {
         view(router, "/v1/production/:entity") { _, context in
             let entity = try identifier(context, "entity")
             guard let latest = await house.production(entity).last else {
-                throw Problem.notFound("settled production of \(entity)", hint: "GET /v1/reconciliation/status tells what is waited for")
+                throw Problem.notFound(
+                    "settled production of \(entity)", hint: "GET /v1/reconciliation/status tells what is waited for")
             }
             return Answer.json(latest)
         }
@@ -22,7 +23,8 @@ extension HouseRoutes {
         }
         view(router, "/v1/attestation/:id") { request, context in
             guard let found = await house.attestation(try digest(context, "id")) else {
-                throw Problem.notFound("attestation with this id", hint: "production answers list the ids of their attestations")
+                throw Problem.notFound(
+                    "attestation with this id", hint: "production answers list the ids of their attestations")
             }
             return Answer.immutable(found, request)
         }
@@ -68,7 +70,9 @@ extension HouseRoutes {
         post(router, "/window/:window/authorize", .operator) { _, _, context in
             Answer.json(try await house.authorize(try windowID(context)))
         }
-        view(router, "/acceptance/:window") { _, context in Answer.json(try await house.acceptance(try windowID(context))) }
+        view(router, "/acceptance/:window") { _, context in
+            Answer.json(try await house.acceptance(try windowID(context)))
+        }
         post(router, "/acceptance/proof", .verifier, alternatives: [.auditor]) { body, _, _ in
             let id = try await house.take(proof: try envelope(body, as: .proof))
             return Answer.json(.object([("proof_id", .string(id.description))]), status: .created)
@@ -81,18 +85,27 @@ extension HouseRoutes {
     }
 
     private var notSealed: Problem {
-        Problem.notFound("sealed transcript of this window", hint: "a window is sealed after its end and grace; GET /v1/windows tells where it is")
+        Problem.notFound(
+            "sealed transcript of this window",
+            hint: "a window is sealed after its end and grace; GET /v1/windows tells where it is")
     }
 
     func addIntake(_ router: Router<BasicRequestContext>) {
         post(router, "/ingest/events", .operator, bytesMax: SignedMessage.acceptedBytesMax + 1) { body, request, _ in
             guard let gateway = request.uri.queryParameters["gateway"].flatMap({ Identifier(String($0)) }) else {
-                throw Problem.badRequest("no gateway", detail: "name the gateway that signed it: /ingest/events?gateway=<id>")
+                throw Problem.badRequest(
+                    "no gateway", detail: "name the gateway that signed it: /ingest/events?gateway=<id>")
             }
-            guard let receipt = await house.ingest(body, gateway: gateway).last(where: { $0.topic == GatewayTopics(gateway).receipt }) else {
+            guard
+                let receipt = await house.ingest(body, gateway: gateway).last(where: {
+                    $0.topic == GatewayTopics(gateway).receipt
+                })
+            else {
                 throw Problem(
                     .conflict, "no-receipt", "The record was not taken, or its receipt follows later",
-                    detail: "receipts go out at most once a second for each stream; send the same record again to get the current one")
+                    detail:
+                        "receipts go out at most once a second for each stream; send the same record again to get the current one"
+                )
             }
             return Answer.cbor(receipt.payload)
         }

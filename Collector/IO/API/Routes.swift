@@ -79,7 +79,8 @@ struct HouseRoutes: Sendable {
 
     func windowID(_ context: BasicRequestContext) throws -> WindowID {
         guard let id = WindowID(context.parameters.get("window") ?? "") else {
-            throw Problem.badRequest("not a window id", detail: "use an id such as W-2016-07-07-1; GET /v1/windows lists them")
+            throw Problem.badRequest(
+                "not a window id", detail: "use an id such as W-2016-07-07-1; GET /v1/windows lists them")
         }
         return id
     }
@@ -88,7 +89,8 @@ struct HouseRoutes: Sendable {
         do {
             return try SignedMessage(parsing: body, as: type, bytesMax: Self.envelopeBytesMax)
         } catch {
-            throw Problem.badRequest("not an envelope of ours", detail: "\(error): send one COSE_Sign1 with content type \(type.rawValue)")
+            throw Problem.badRequest(
+                "not an envelope of ours", detail: "\(error): send one COSE_Sign1 with content type \(type.rawValue)")
         }
     }
 }

@@ -47,17 +47,22 @@ enum ConsolePage {
 
     private static func warnings(_ model: ConsoleModel) -> String {
         guard !model.warnings.isEmpty else { return "" }
-        return "<ul class=\"warnings\" role=\"status\">" + model.warnings.map { "<li>\(escape($0))</li>" }.joined() + "</ul>"
+        return "<ul class=\"warnings\" role=\"status\">" + model.warnings.map { "<li>\(escape($0))</li>" }.joined()
+            + "</ul>"
     }
 
     // MARK: - The chain
 
     private static func chain(_ model: ConsoleModel) -> String {
-        let stations = [gateway(model), evidence(model), window(model), verification(model), issuance(model), supply(model)]
+        let stations = [
+            gateway(model), evidence(model), window(model), verification(model), issuance(model), supply(model),
+        ]
         return "<ol class=\"stations\" aria-label=\"The chain, from gateway to ledger\">" + stations.joined() + "</ol>"
     }
 
-    private static func station(_ name: String, _ figure: String, _ unit: String, _ detail: String, alert: Bool = false) -> String {
+    private static func station(_ name: String, _ figure: String, _ unit: String, _ detail: String, alert: Bool = false)
+        -> String
+    {
         """
         <li\(alert ? " class=\"alert\"" : "")><h2>\(name)</h2><p class="figure">\(figure)<span>\(unit)</span></p><p class="detail">\(detail)</p></li>
         """
@@ -67,13 +72,15 @@ enum ConsolePage {
         let online = model.gateways.count { $0.isOnline }
         let latest = model.gateways.flatMap(\.meters).compactMap(\.readAt).max()
         return station(
-            "Gateways", "\(online)/\(model.gateways.count)", "online", latest.map { "last reading \(clock($0))" } ?? "no reading yet",
+            "Gateways", "\(online)/\(model.gateways.count)", "online",
+            latest.map { "last reading \(clock($0))" } ?? "no reading yet",
             alert: online < model.gateways.count)
     }
 
     private static func evidence(_ model: ConsoleModel) -> String {
         let refused = model.refusals == 0 ? "none refused" : "\(grouped(Int64(clamping: model.refusals))) refused"
-        return station("Evidence", grouped(Int64(clamping: model.evidenceRecords)), "records", "signed, chained, " + refused)
+        return station(
+            "Evidence", grouped(Int64(clamping: model.evidenceRecords)), "records", "signed, chained, " + refused)
     }
 
     private static func window(_ model: ConsoleModel) -> String {
@@ -82,11 +89,13 @@ enum ConsolePage {
         let share = watermark.map { max(0, min(100, ($0 - open.start) * 100 / max(1, open.end - open.start))) } ?? 0
         return station(
             "Window", "\(share)", "% complete",
-            "\(open.id), watermark \(watermark.map(clock) ?? "–")<span class=\"bar\"><i style=\"width:\(share)%\"></i></span>")
+            "\(open.id), watermark \(watermark.map(clock) ?? "–")<span class=\"bar\"><i style=\"width:\(share)%\"></i></span>"
+        )
     }
 
     private static func verification(_ model: ConsoleModel) -> String {
-        guard let last = model.windows.last(where: { $0.confidencePPM != nil }), let confidence = last.confidencePPM else {
+        guard let last = model.windows.last(where: { $0.confidencePPM != nil }), let confidence = last.confidencePPM
+        else {
             return station("Verification", "–", "", "first window not cut yet")
         }
         return station("Verification", percent(confidence), "% confidence", "\(last.id)", alert: confidence < 950_000)
@@ -103,7 +112,9 @@ enum ConsolePage {
     }
 
     private static func supply(_ model: ConsoleModel) -> String {
-        station("Supply", shortMoney(model.supply), escape(model.asset), "\(model.accounts.count) accounts, every entry balances")
+        station(
+            "Supply", shortMoney(model.supply), escape(model.asset),
+            "\(model.accounts.count) accounts, every entry balances")
     }
 
     // MARK: - Tables
@@ -113,7 +124,10 @@ enum ConsolePage {
             let cells = ["M", "C", "S", "A"].map { source in
                 "<td class=\"n\" data-label=\"\(sourceName(source))\"><span>\(window.energy(of: source).map(kilowattHours) ?? "·")</span></td>"
             }
-            let digest = window.outputDigest.map { "<a href=\"/audit/transcript/\(window.id)\"><code>\($0.prefix(10))…</code></a>" } ?? "·"
+            let digest =
+                window.outputDigest.map {
+                    "<a href=\"/audit/transcript/\(window.id)\"><code>\($0.prefix(10))…</code></a>"
+                } ?? "·"
             return """
                 <tr><th scope="row">\(window.id)</th><td data-label="State"><span><span class="state \(window.state)">\(window.state)</span></span></td>\(cells.joined())<td class="n" data-label="Confidence"><span>\(window.confidencePPM.map { percent($0) + " %" } ?? "·")</span></td><td class="n" data-label="Issued"><span>\(window.issued > 0 ? money(String(window.issued)) : "·")</span></td><td data-label="Digest"><span>\(digest)</span></td></tr>
                 """
@@ -143,8 +157,12 @@ enum ConsolePage {
 
     private static func ledger(_ model: ConsoleModel) -> String {
         let rows = model.accounts.map { account in
-            let latest = account.latestTransaction.map { "<a href=\"/v1/transactions/\($0)\"><code>\($0.prefix(12))…</code></a>" } ?? "·"
-            return "<tr><th scope=\"row\">\(escape(account.id))</th><td class=\"n\" data-label=\"Balance\"><span>\(money(account.balance))</span></td><td class=\"wide\" data-label=\"Latest\"><span>\(latest)</span></td></tr>"
+            let latest =
+                account.latestTransaction.map {
+                    "<a href=\"/v1/transactions/\($0)\"><code>\($0.prefix(12))…</code></a>"
+                } ?? "·"
+            return
+                "<tr><th scope=\"row\">\(escape(account.id))</th><td class=\"n\" data-label=\"Balance\"><span>\(money(account.balance))</span></td><td class=\"wide\" data-label=\"Latest\"><span>\(latest)</span></td></tr>"
         }
         return """
             <section><h2>Ledger</h2>
@@ -182,7 +200,8 @@ enum ConsolePage {
     static func kilowattHours(_ wattHours: Int64) -> String {
         let magnitude = wattHours.magnitude
         let fraction = String(magnitude % 1000)
-        return (wattHours < 0 ? "−" : "") + grouped(Int64(magnitude / 1000)) + "." + String(repeating: "0", count: 3 - fraction.count) + fraction
+        return (wattHours < 0 ? "−" : "") + grouped(Int64(magnitude / 1000)) + "."
+            + String(repeating: "0", count: 3 - fraction.count) + fraction
     }
 
     /// Minor units as a decimal string → units with six decimals.
@@ -218,7 +237,8 @@ enum ConsolePage {
     static func clock(_ instant: UTCInstant) -> String {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let text = Array(instant.description)
-        guard text.count >= 17, let month = Int(String(text[5...6])), (1...12).contains(month), let day = Int(String(text[8...9]))
+        guard text.count >= 17, let month = Int(String(text[5...6])), (1...12).contains(month),
+            let day = Int(String(text[8...9]))
         else { return instant.description }
         return "\(day)\u{00A0}\(months[month - 1]) \(String(text[11...15]))"
     }

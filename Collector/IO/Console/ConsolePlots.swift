@@ -25,9 +25,12 @@ enum ConsolePlots {
     static func production(_ model: ConsoleModel) -> String {
         let windows = model.windows.filter { !$0.energy.isEmpty }
         guard !windows.isEmpty else {
-            return figure("Production by source", "", "<p class=\"empty\">The first window is cut a day of grace after its end.</p>")
+            return figure(
+                "Production by source", "",
+                "<p class=\"empty\">The first window is cut a day of grace after its end.</p>")
         }
-        let legend = "<span class=\"key m\">Meter</span><span class=\"key s\">Satellite</span><span class=\"key c\">Check meter</span><span class=\"key a\">Auditor</span>"
+        let legend =
+            "<span class=\"key m\">Meter</span><span class=\"key s\">Satellite</span><span class=\"key c\">Check meter</span><span class=\"key a\">Auditor</span>"
         let plots = Frame.both(height: 230).map { productionPlot(Array(windows.suffix($0.windowsMax)), $0) }
         return figure("Production by source, kWh a window", legend, plots.joined())
     }
@@ -42,7 +45,8 @@ enum ConsolePlots {
         var marks = ""
         for tick in stride(from: Int64(0), through: scale, by: Int64.Stride(step)) {
             marks += "<line class=\"grid\" x1=\"\(left)\" x2=\"\(width - right)\" y1=\"\(y(tick))\" y2=\"\(y(tick))\"/>"
-            marks += "<text class=\"axis\" x=\"\(left - 6)\" y=\"\(y(tick) + 4)\" text-anchor=\"end\">\(tick / 1000)</text>"
+            marks +=
+                "<text class=\"axis\" x=\"\(left - 6)\" y=\"\(y(tick) + 4)\" text-anchor=\"end\">\(tick / 1000)</text>"
         }
         let slot = (width - left - right) / max(7, windows.count)
         for (index, window) in windows.enumerated() {
@@ -56,23 +60,29 @@ enum ConsolePlots {
         let start = x + (slot - bar) / 2
         var marks = "<g><title>\(title(window))</title>"
         if let satellite = window.energy(of: "S") {
-            marks += "<rect class=\"s\" x=\"\(start - 5)\" width=\"\(bar + 10)\" y=\"\(y(satellite))\" height=\"\(max(1, base - y(satellite)))\" rx=\"3\"/>"
+            marks +=
+                "<rect class=\"s\" x=\"\(start - 5)\" width=\"\(bar + 10)\" y=\"\(y(satellite))\" height=\"\(max(1, base - y(satellite)))\" rx=\"3\"/>"
         }
         if let meter = window.energy(of: "M") {
-            marks += "<rect class=\"m\" x=\"\(start)\" width=\"\(bar)\" y=\"\(y(meter))\" height=\"\(max(1, base - y(meter)))\" rx=\"2\"/>"
+            marks +=
+                "<rect class=\"m\" x=\"\(start)\" width=\"\(bar)\" y=\"\(y(meter))\" height=\"\(max(1, base - y(meter)))\" rx=\"2\"/>"
         }
         if let check = window.energy(of: "C") {
-            marks += "<line class=\"c\" x1=\"\(start - 5)\" x2=\"\(start + bar + 5)\" y1=\"\(y(check))\" y2=\"\(y(check))\"/>"
+            marks +=
+                "<line class=\"c\" x1=\"\(start - 5)\" x2=\"\(start + bar + 5)\" y1=\"\(y(check))\" y2=\"\(y(check))\"/>"
         }
         if let auditor = window.energy(of: "A") {
             marks += "<circle class=\"a\" cx=\"\(start + bar / 2)\" cy=\"\(y(auditor))\" r=\"5\"/>"
         }
-        marks += "<text class=\"axis\" x=\"\(start + bar / 2)\" y=\"\(base + 18)\" text-anchor=\"middle\">\(dayAndMonth(window.start))</text></g>"
+        marks +=
+            "<text class=\"axis\" x=\"\(start + bar / 2)\" y=\"\(base + 18)\" text-anchor=\"middle\">\(dayAndMonth(window.start))</text></g>"
         return marks
     }
 
     private static func title(_ window: ConsoleModel.Window) -> String {
-        let parts = window.energy.map { "\(ConsolePage.sourceName($0.source)) \(ConsolePage.kilowattHours($0.wattHours)) kWh" }
+        let parts = window.energy.map {
+            "\(ConsolePage.sourceName($0.source)) \(ConsolePage.kilowattHours($0.wattHours)) kWh"
+        }
         return window.id + ": " + parts.joined(separator: ", ")
     }
 
@@ -85,24 +95,30 @@ enum ConsolePlots {
         return figure("Power of the revenue meters, kW", "", plots.joined())
     }
 
-    private static func powerPlot(_ power: [ConsoleModel.Power], _ first: UTCInstant, _ last: UTCInstant, _ frame: Frame) -> String {
+    private static func powerPlot(
+        _ power: [ConsoleModel.Power], _ first: UTCInstant, _ last: UTCInstant, _ frame: Frame
+    ) -> String {
         let (height, width, left, right) = (frame.height, frame.width, frame.left, frame.right)
         let (top, bottom) = (10, 24)
         let largest = max(1000, power.map(\.watts).max() ?? 1)
         func x(_ at: UTCInstant) -> Int { left + Int((at - first) * Int64(width - left - right) / (last - first)) }
         func y(_ watts: Int64) -> Int { height - bottom - Int(max(0, watts) * Int64(height - top - bottom) / largest) }
         let line = power.map { "\(x($0.at)),\(y($0.watts))" }.joined(separator: " ")
-        var marks = "<polygon class=\"area\" points=\"\(x(first)),\(height - bottom) \(line) \(x(last)),\(height - bottom)\"/>"
+        var marks =
+            "<polygon class=\"area\" points=\"\(x(first)),\(height - bottom) \(line) \(x(last)),\(height - bottom)\"/>"
         marks += "<polyline class=\"line\" points=\"\(line)\"/>"
         for tick in [Int64(0), largest / 1000 * 1000] {
-            marks += "<text class=\"axis\" x=\"\(left - 6)\" y=\"\(y(tick) + 4)\" text-anchor=\"end\">\(tick / 1000)</text>"
+            marks +=
+                "<text class=\"axis\" x=\"\(left - 6)\" y=\"\(y(tick) + 4)\" text-anchor=\"end\">\(tick / 1000)</text>"
         }
         var midnight = UTCInstant(milliseconds: (first.milliseconds / 21_600_000 + 1) * 21_600_000)
         let step: Int64 = frame.width > 500 ? 21_600_000 : 43_200_000
         while midnight <= last {
             let hour = midnight.milliseconds / 3_600_000 % 24
-            marks += "<line class=\"grid\" x1=\"\(x(midnight))\" x2=\"\(x(midnight))\" y1=\"\(top)\" y2=\"\(height - bottom)\"/>"
-            marks += "<text class=\"axis\" x=\"\(x(midnight))\" y=\"\(height - 6)\" text-anchor=\"middle\">\(hour < 10 ? "0" : "")\(hour):00</text>"
+            marks +=
+                "<line class=\"grid\" x1=\"\(x(midnight))\" x2=\"\(x(midnight))\" y1=\"\(top)\" y2=\"\(height - bottom)\"/>"
+            marks +=
+                "<text class=\"axis\" x=\"\(x(midnight))\" y=\"\(height - 6)\" text-anchor=\"middle\">\(hour < 10 ? "0" : "")\(hour):00</text>"
             midnight = midnight + step
         }
         return svg(frame, "Power of the last two days", marks)
@@ -117,7 +133,8 @@ enum ConsolePlots {
     }
 
     private static func niceStep(_ largest: Int64) -> Int64 {
-        for step in [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000] as [Int64] where largest / step <= 5 {
+        for step in [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000] as [Int64]
+        where largest / step <= 5 {
             return step
         }
         return max(1_000, largest / 5 / 1_000 * 1_000)

@@ -27,7 +27,8 @@ actor BrokerLink: Service {
         self.house = house
         self.logger = logger
         var options = MQTTOptions(
-            host: broker.host, port: broker.port, clientID: broker.clientID, username: broker.username, password: password,
+            host: broker.host, port: broker.port, clientID: broker.clientID, username: broker.username,
+            password: password,
             tls: broker.tlsCAFile.map { MQTTTLS(caFile: $0) },
             subscriptions: [MQTTSubscription("km/1/+/+/evidence"), MQTTSubscription("km/1/+/+/status")])
         // The broker keeps what arrives while we are away, up to its own bound; gateways send the rest again.
@@ -49,7 +50,8 @@ actor BrokerLink: Service {
             var messages: [IncomingMessage] = []
             for event in events {
                 switch event {
-                case .message(let message): messages.append(IncomingMessage(topic: message.topic, payload: message.payload))
+                case .message(let message):
+                    messages.append(IncomingMessage(topic: message.topic, payload: message.payload))
                 case .connected:
                     isConnected = true
                     await house.wantAllReceipts()
@@ -60,7 +62,10 @@ actor BrokerLink: Service {
                     isConnected = false
                     await house.note(brokerConnected: false)
                 case .subscribed(let refused):
-                    for filter in refused { logger.error("the broker refuses \(filter.filter): \(filter.reason): check its ACL for the collector") }
+                    for filter in refused {
+                        logger.error(
+                            "the broker refuses \(filter.filter): \(filter.reason): check its ACL for the collector")
+                    }
                 case .refused(_, let reason): logger.warning("the broker refused a message: \(reason)")
                 case .acknowledged, .stopped: break
                 }

@@ -63,14 +63,17 @@ extension GatewayBoard.Gateway {
         meters = birth.meters.map { meter in
             var fresh = GatewayBoard.Meter(id: meter.id, model: meter.model, serial: meter.serial)
             if let known = before.first(where: { $0.id == meter.id }) {
-                (fresh.energy, fresh.watts, fresh.readAt, fresh.power) = (known.energy, known.watts, known.readAt, known.power)
+                (fresh.energy, fresh.watts, fresh.readAt, fresh.power) = (
+                    known.energy, known.watts, known.readAt, known.power
+                )
             }
             return fresh
         }
         decoders = [:]
         for read in birth.reads {
             guard let index = birth.meters.firstIndex(where: { $0.index == read.meter }),
-                let profile = profiles.profile(birth.meters[index].profileDigest), let function = UInt8(exactly: read.function),
+                let profile = profiles.profile(birth.meters[index].profileDigest),
+                let function = UInt8(exactly: read.function),
                 let address = UInt16(exactly: read.address), let count = UInt16(exactly: read.count)
             else { continue }
             let chain = birth.meters[index].chain.compactMap { model -> SunSpecModel? in
@@ -80,7 +83,8 @@ extension GatewayBoard.Gateway {
                 return SunSpecModel(id: id, address: address, length: length)
             }
             decoders[read.index] = (
-                index, ReadDecoder(profile, ReadRequest(function: function, address: address, count: count), chain: chain)
+                index,
+                ReadDecoder(profile, ReadRequest(function: function, address: address, count: count), chain: chain)
             )
         }
     }
@@ -90,7 +94,8 @@ extension GatewayBoard.Gateway {
         for sample in body.samples where sample.status == SampleStatus.good {
             guard let (index, decoder) = decoders[sample.read] else { continue }
             let uptime = Int64(clamping: body.base) &+ Int64(clamping: sample.dt)
-            let at = UTCInstant(milliseconds: clock.utc.milliseconds &- Int64(clamping: clock.uptimeMilliseconds) &+ uptime)
+            let at = UTCInstant(
+                milliseconds: clock.utc.milliseconds &- Int64(clamping: clock.uptimeMilliseconds) &+ uptime)
             for decoded in decoder.decode(sample.words) { meters[index].take(decoded, at) }
         }
     }

@@ -38,10 +38,12 @@ extension House {
         let journal = try stores.journal.epochs()
         let evidence = try stores.evidence.epochs()
         let logKeys = (journal + evidence).compactMap { epoch -> String? in
-            keys.log.publicKey.rawEd25519.flatMap { NoteVerifierKey(name: epoch.origin.description, ed25519: $0) }?.description
+            keys.log.publicKey.rawEd25519.flatMap { NoteVerifierKey(name: epoch.origin.description, ed25519: $0) }?
+                .description
         }
         return CBORValue.fields([
-            (1, .unsigned(UInt64(journal.count))), (2, .unsigned(UInt64(evidence.count))), (3, .array(logKeys.map { .text($0) })),
+            (1, .unsigned(UInt64(journal.count))), (2, .unsigned(UInt64(evidence.count))),
+            (3, .array(logKeys.map { .text($0) })),
         ]).encoded()
     }
 
@@ -76,15 +78,29 @@ extension House {
             for sample in samples { text += "kilomint_\(name)\(sample.labels) \(sample.value)\n" }
         }
         let ids = gateways.ids
-        add("gateway_records_total", "counter", "Records taken since start.", ids.map { ("{gateway=\"\($0)\"}", "\(gateways.gateway($0)?.records ?? 0)") })
-        add("gateway_readings_total", "counter", "Samples taken since start.", ids.map { ("{gateway=\"\($0)\"}", "\(gateways.gateway($0)?.readings ?? 0)") })
-        add("gateway_online", "gauge", "1 when the gateway's status says online.", ids.map { ("{gateway=\"\($0)\"}", gateways.gateway($0)?.isOnline == true ? "1" : "0") })
-        add("refusals_total", "counter", "Messages refused by code.", refusals.totals.map { ("{code=\"\($0.code.rawValue)\"}", "\($0.count)") })
+        add(
+            "gateway_records_total", "counter", "Records taken since start.",
+            ids.map { ("{gateway=\"\($0)\"}", "\(gateways.gateway($0)?.records ?? 0)") })
+        add(
+            "gateway_readings_total", "counter", "Samples taken since start.",
+            ids.map { ("{gateway=\"\($0)\"}", "\(gateways.gateway($0)?.readings ?? 0)") })
+        add(
+            "gateway_online", "gauge", "1 when the gateway's status says online.",
+            ids.map { ("{gateway=\"\($0)\"}", gateways.gateway($0)?.isOnline == true ? "1" : "0") })
+        add(
+            "refusals_total", "counter", "Messages refused by code.",
+            refusals.totals.map { ("{code=\"\($0.code.rawValue)\"}", "\($0.count)") })
         add("windows_cut", "gauge", "Windows cut.", [("", "\(state.windows.count)")])
-        add("windows_unsettled", "gauge", "Windows cut and not settled.", [("", "\(state.windows.count { !$0.isSettled })")])
-        add("replay_mismatches", "gauge", "Windows whose replay gave another digest.", [("", "\(state.windows.count { $0.replay?.body.isEqual == false })")])
+        add(
+            "windows_unsettled", "gauge", "Windows cut and not settled.",
+            [("", "\(state.windows.count { !$0.isSettled })")])
+        add(
+            "replay_mismatches", "gauge", "Windows whose replay gave another digest.",
+            [("", "\(state.windows.count { $0.replay?.body.isEqual == false })")])
         add("supply_minor_units", "gauge", "Supply in minor units.", [("", supply.description)])
-        add("samples_held", "gauge", "Samples no window has settled yet.", [("", "\(ids.reduce(0) { $0 + admission.sampleCount($1) })")])
+        add(
+            "samples_held", "gauge", "Samples no window has settled yet.",
+            [("", "\(ids.reduce(0) { $0 + admission.sampleCount($1) })")])
         add("broker_connected", "gauge", "1 when connected to the broker.", [("", isBrokerConnected ? "1" : "0")])
         return text
     }
@@ -92,7 +108,8 @@ extension House {
     // MARK: - Console
 
     func consoleModel() -> ConsoleModel {
-        let (isReplay, speed): (Bool, Int64) = if case .replayed(_, let speed, _) = clock { (true, speed) } else { (false, 1) }
+        let (isReplay, speed): (Bool, Int64) =
+            if case .replayed(_, let speed, _) = clock { (true, speed) } else { (false, 1) }
         var model = ConsoleModel(
             tenant: state.genesis.tenant.text, asset: state.genesis.asset, isReplay: isReplay, speed: speed, now: now())
         let plant = state.registry.plant(at: now())
@@ -114,7 +131,9 @@ extension House {
             } catch { model.warnings.append("\(name.rawValue): \(error)") }
         }
         let revenue = plant.sites.flatMap(\.meteringPoints).map(\.revenueMeter)
-        if let meter = gateways.ids.compactMap({ gateways.gateway($0) }).flatMap(\.meters).first(where: { revenue.contains($0.id) }) {
+        if let meter = gateways.ids.compactMap({ gateways.gateway($0) }).flatMap(\.meters).first(where: {
+            revenue.contains($0.id)
+        }) {
             // OBIS 16.7.0 counts import as positive: what leaves the plant is negative.
             model.power = meter.power.map { ConsoleModel.Power(at: $0.at, watts: -($0.sum / max(1, $0.count))) }
         }
@@ -127,7 +146,8 @@ extension House {
         let revenue = Set(plant.sites.flatMap(\.meteringPoints).map(\.revenueMeter))
         let meters = (board?.meters ?? []).map { meter in
             var view = ConsoleModel.Meter(
-                id: meter.id.text, model: meter.model, serial: meter.serial, role: revenue.contains(meter.id) ? "revenue" : "check")
+                id: meter.id.text, model: meter.model, serial: meter.serial,
+                role: revenue.contains(meter.id) ? "revenue" : "check")
             view.register = meter.energy.map { ConsolePage.kilowattHours($0.energy.wattHours) + " kWh" }
             view.watts = meter.watts.map { -$0 }
             view.readAt = meter.readAt
@@ -147,10 +167,13 @@ extension House {
             }
             let held = window.decision?.body.lines.first { !$0.isAllowed }
             return ConsoleModel.Window(
-                id: window.window.text, start: window.cut.start, end: window.cut.end, cutAt: window.cutAt, state: window.step.rawValue,
+                id: window.window.text, start: window.cut.start, end: window.cut.end, cutAt: window.cutAt,
+                state: window.step.rawValue,
                 energy: ["M", "C", "S", "A", "D"].compactMap { letter in energy[letter].map { (letter, $0) } },
-                confidencePPM: window.verified.map(\.body.lowestConfidence.value).min() ?? days(window).map(\.confidence).min(),
-                issued: window.issued.reduce(0) { $0 + $1.body.amount.minorUnits }, supplyAfter: window.supplyAfter?.description,
+                confidencePPM: window.verified.map(\.body.lowestConfidence.value).min()
+                    ?? days(window).map(\.confidence).min(),
+                issued: window.issued.reduce(0) { $0 + $1.body.amount.minorUnits },
+                supplyAfter: window.supplyAfter?.description,
                 outputDigest: window.allocation?.body.outputDigest.description,
                 hold: window.isSettled ? nil : held.map { "\($0.reason ?? "held"): \($0.action ?? "")" })
         }
@@ -159,7 +182,8 @@ extension House {
             windows.append(
                 ConsoleModel.Window(
                     id: window.id.text, start: window.start, end: window.end, cutAt: grid.cutInstant(of: window),
-                    state: window.end <= now() ? "grace" : "open", energy: [], confidencePPM: nil, issued: 0, supplyAfter: nil,
+                    state: window.end <= now() ? "grace" : "open", energy: [], confidencePPM: nil, issued: 0,
+                    supplyAfter: nil,
                     outputDigest: nil, hold: nil))
             index += 1
         }

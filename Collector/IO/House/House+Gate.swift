@@ -32,7 +32,9 @@ extension House {
     }
 
     private func decide(_ window: WindowProgress) throws {
-        guard let decision = gate.decision(window.window, registry: state.registry, conditions: conditions(window), at: now()),
+        guard
+            let decision = gate.decision(
+                window.window, registry: state.registry, conditions: conditions(window), at: now()),
             gate.isNews(decision)
         else { return }
         let envelope = try sign(decision.encoded, as: .decision)
@@ -70,7 +72,9 @@ extension House {
     }
 
     private func weigh(_ id: WindowID) throws {
-        guard let window = state.window(id), window.isSettled, !window.isWeighed, !window.verified.isEmpty else { return }
+        guard let window = state.window(id), window.isSettled, !window.isWeighed, !window.verified.isEmpty else {
+            return
+        }
         let manifest = state.registry.manifest(at: window.cut.start)
         let draft = governance.preliminaryWeights(
             after: id, registry: state.registry, manifest: manifest, at: window.cut.end)
@@ -85,7 +89,8 @@ extension House {
         case .known(let id): return id
         case .refused(let refusal):
             throw Problem(
-                .unprocessableContent, "proof-refused", "The proof is not taken", detail: "\(refusal)", code: Int64(refusal.rawValue))
+                .unprocessableContent, "proof-refused", "The proof is not taken", detail: "\(refusal)",
+                code: Int64(refusal.rawValue))
         case .accepted(let draft):
             try append([draft])
             let proof = try Proof(decoding: message.payload)
@@ -96,7 +101,9 @@ extension House {
 
     func authorize(_ id: WindowID) throws -> JSON {
         guard let window = state.window(id), let seal = window.seal?.body else {
-            throw Problem.notFound("sealed window \(id.text)", hint: "a window is authorised after it is sealed; GET /v1/windows tells where it is")
+            throw Problem.notFound(
+                "sealed window \(id.text)",
+                hint: "a window is authorised after it is sealed; GET /v1/windows tells where it is")
         }
         try settle(id)
         let decision = state.window(id)?.decision?.body
@@ -115,17 +122,27 @@ extension House {
         let now = now()
         return .object([
             ("window_id", .string(id.text)), ("output_digest", .string(held.outputDigest.description)),
-            ("required", .array(manifest.gate.kinds.map { .string($0.rawValue) })), ("quorum", .int(manifest.gate.quorum)),
-            ("proofs", .array(
-                held.proofs.map { proof in
-                    .object([
-                        ("proof_id", .string(proof.identity.description)), ("kind", .string(proof.proof.kind.rawValue)),
-                        ("verifier", .string(proof.proof.verifier.text)), ("principal_id", .optional(proof.proof.principal?.text)),
-                        ("status", .string(proof.proof.isValid ? "VALID" : "INVALID")), ("issued_at", .string(proof.proof.issuedAt.description)),
-                        ("expires_at", .string(proof.proof.expiresAt.description)),
-                        ("fresh", .bool(now < min(proof.proof.expiresAt, proof.proof.issuedAt + manifest.gate.freshness))),
-                    ])
-                })),
+            ("required", .array(manifest.gate.kinds.map { .string($0.rawValue) })),
+            ("quorum", .int(manifest.gate.quorum)),
+            (
+                "proofs",
+                .array(
+                    held.proofs.map { proof in
+                        .object([
+                            ("proof_id", .string(proof.identity.description)),
+                            ("kind", .string(proof.proof.kind.rawValue)),
+                            ("verifier", .string(proof.proof.verifier.text)),
+                            ("principal_id", .optional(proof.proof.principal?.text)),
+                            ("status", .string(proof.proof.isValid ? "VALID" : "INVALID")),
+                            ("issued_at", .string(proof.proof.issuedAt.description)),
+                            ("expires_at", .string(proof.proof.expiresAt.description)),
+                            (
+                                "fresh",
+                                .bool(now < min(proof.proof.expiresAt, proof.proof.issuedAt + manifest.gate.freshness))
+                            ),
+                        ])
+                    })
+            ),
         ])
     }
 
@@ -145,7 +162,8 @@ extension House {
         }
         let segments = try seal.segments.filter { $0.kind == .inputs }.map { reference -> [UInt8] in
             guard let bytes = try stores.objects.get(reference.digest) else {
-                throw HouseFileError(description: "segment \(reference.digest) is missing from the object store: restore it")
+                throw HouseFileError(
+                    description: "segment \(reference.digest) is missing from the object store: restore it")
             }
             return bytes
         }

@@ -61,7 +61,8 @@ extension House {
     private func decide(_ delivery: Delivery, _ batch: inout IntakeBatch, _ next: inout LogPosition) {
         let keys = state.registry.gatewayKeys(delivery.gateway, at: delivery.receivedAt)
         let outcome = batch.intake.decide(
-            delivery, keys: keys, held: { [stores] stream, sequence in
+            delivery, keys: keys,
+            held: { [stores] stream, sequence in
                 batch.identity(stream, sequence) ?? Self.held(stores, delivery.gateway, stream, sequence)
             }, isSigned: { message, spki in self.keyCache.isSigned(message, by: spki) })
         if let code = outcome.refusal { refusals.count(code, gateway: delivery.gateway, at: delivery.receivedAt) }
@@ -74,7 +75,9 @@ extension House {
                 batch.events.append(Event.streamForked(fork).draft(commandID: message.identity))
             }
             batch.closing.append(
-                StreamClosing(gateway: fork.gateway, stream: fork.stream, state: .forked, reason: "two records at \(fork.sequence)"))
+                StreamClosing(
+                    gateway: fork.gateway, stream: fork.stream, state: .forked,
+                    reason: "two records at \(fork.sequence)"))
             batch.intake.apply(Event.streamForked(fork))
         case .duplicate, .notNext, .refuse: break
         }
@@ -83,9 +86,12 @@ extension House {
 
     /// The identity the Evidence log holds at a number. A log that cannot be read now answers nil: the record then counts
     /// as a duplicate and is looked at again when the gateway sends it again.
-    private static func held(_ stores: HouseStores, _ gateway: Identifier, _ stream: StreamID, _ sequence: UInt64) -> Digest? {
+    private static func held(_ stores: HouseStores, _ gateway: Identifier, _ stream: StreamID, _ sequence: UInt64)
+        -> Digest?
+    {
         do {
-            return try stores.evidence.records(gateway: gateway, stream: stream, in: sequence...sequence, limit: 1).first?.entry.identity
+            return try stores.evidence.records(gateway: gateway, stream: stream, in: sequence...sequence, limit: 1)
+                .first?.entry.identity
         } catch { return nil }  // As said above.
     }
 
@@ -108,7 +114,8 @@ extension House {
         guard case .success(let content) = record.content else { return }
         let clockError = state.registry.gateway(record.place.gateway, at: record.receivedAt)?.clockError ?? 0
         _ = admission.admit(
-            StoredRecord(record: content, identity: record.identity, receivedAt: record.receivedAt), clockError: clockError)
+            StoredRecord(record: content, identity: record.identity, receivedAt: record.receivedAt),
+            clockError: clockError)
     }
 
     // MARK: - Receipts
@@ -199,7 +206,9 @@ private struct IntakeBatch {
     init(_ intake: IntakeState) { self.intake = intake }
 
     /// Of a record of this batch.
-    func identity(_ stream: StreamID, _ sequence: UInt64) -> Digest? { identities[Key(stream: stream, sequence: sequence)] }
+    func identity(_ stream: StreamID, _ sequence: UInt64) -> Digest? {
+        identities[Key(stream: stream, sequence: sequence)]
+    }
 
     /// `first`: the number it stands at in the log.
     mutating func append(_ record: TakenRecord, first: UInt64, at position: LogPosition) {

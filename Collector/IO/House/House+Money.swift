@@ -18,18 +18,23 @@ extension House {
     func take(statement message: SignedMessage) throws -> Digest {
         let statement: SourceStatement
         do { statement = try SourceStatement(decoding: message.payload) } catch {
-            throw Problem.badRequest("not a source statement", detail: "\(error): docs/formats/documents.md has its shape")
+            throw Problem.badRequest(
+                "not a source statement", detail: "\(error): docs/formats/documents.md has its shape")
         }
         guard let role = statement.source.role, let key = state.registry.key(kid: message.kid, role: role, at: now()),
             isSigned(message, key.spki)
         else { throw unknownSigner("a registered key of the source \(statement.source.rawValue)") }
         guard state.registry.meteringPoint(statement.meteringPoint, at: statement.from) != nil else {
-            throw Problem.badRequest("unknown metering point", detail: "\(statement.meteringPoint) is not registered at \(statement.from)")
+            throw Problem.badRequest(
+                "unknown metering point", detail: "\(statement.meteringPoint) is not registered at \(statement.from)")
         }
         for input in statement.inputs where try !stores.objects.contains(input) {
-            throw Problem(.conflict, "source-missing", "Its raw input is not here", detail: "POST the bytes of \(input) to /v1/sources first")
+            throw Problem(
+                .conflict, "source-missing", "Its raw input is not here",
+                detail: "POST the bytes of \(input) to /v1/sources first")
         }
-        let draft = Event.statementReceived(Event.Received(envelope: message.encoded)).draft(commandID: message.identity)
+        let draft = Event.statementReceived(Event.Received(envelope: message.encoded)).draft(
+            commandID: message.identity)
         if try stands(draft.eventID) { return message.identity }
         guard !state.hasStatement(like: statement) else {
             throw Problem(
@@ -45,7 +50,8 @@ extension House {
         do { review = try Review(decoding: message.payload) } catch {
             throw Problem.badRequest("not a review", detail: "\(error): docs/formats/documents.md has its shape")
         }
-        guard let key = state.registry.key(kid: message.kid, role: .person, at: now()), isSigned(message, key.spki) else {
+        guard let key = state.registry.key(kid: message.kid, role: .person, at: now()), isSigned(message, key.spki)
+        else {
             throw unknownSigner("a registered person's key")
         }
         guard state.registry.meteringPoint(review.meteringPoint, at: now()) != nil else {
@@ -57,7 +63,9 @@ extension House {
     }
 
     func unknownSigner(_ whose: String) -> Problem {
-        Problem(.forbidden, "unknown-signer", "The signature is not known here", detail: "sign with \(whose) that is in force")
+        Problem(
+            .forbidden, "unknown-signer", "The signature is not known here",
+            detail: "sign with \(whose) that is in force")
     }
 
     // MARK: - Orders
@@ -76,7 +84,9 @@ extension House {
         case .accepted(let draft):
             try append([draft])
             guard let entry = ledger.entry(signed.order.transfer) else {
-                throw Problem(.internalServerError, "internal", "The transfer is not in the ledger", detail: "see the collector's log")
+                throw Problem(
+                    .internalServerError, "internal", "The transfer is not in the ledger",
+                    detail: "see the collector's log")
             }
             return (Self.view(entry), true)
         }
@@ -84,7 +94,8 @@ extension House {
 
     private func problem(_ refusal: TransferRefusal) -> Problem {
         Problem(
-            refusal.isFinal ? .unprocessableContent : .conflict, "transfer-refused", "The transfer is refused", detail: "\(refusal)",
+            refusal.isFinal ? .unprocessableContent : .conflict, "transfer-refused", "The transfer is refused",
+            detail: "\(refusal)",
             code: Int64(refusal.rawValue))
     }
 
@@ -99,8 +110,10 @@ extension House {
             }
         return .object([
             ("transaction_id", .string(entry.transfer.id.description)), ("state", .string(state)),
-            ("debit_account", .string(entry.transfer.debit.text)), ("credit_account", .string(entry.transfer.credit.text)),
-            ("amount", .string(String(entry.transfer.amount.minorUnits))), ("code", .count(entry.transfer.code.rawValue)),
+            ("debit_account", .string(entry.transfer.debit.text)),
+            ("credit_account", .string(entry.transfer.credit.text)),
+            ("amount", .string(String(entry.transfer.amount.minorUnits))),
+            ("code", .count(entry.transfer.code.rawValue)),
             ("cause", .string(entry.transfer.cause.description)), ("at", .string(entry.at.description)),
             ("memo", .optional(entry.order?.memo)),
         ])
@@ -109,66 +122,92 @@ extension House {
     func balance(_ id: Identifier) -> JSON? {
         guard let account = ledger.account(id) else { return nil }
         return .object([
-            ("account", .string(id.text)), ("asset", .string(state.genesis.asset)), ("balance", .string(account.balance.description)),
+            ("account", .string(id.text)), ("asset", .string(state.genesis.asset)),
+            ("balance", .string(account.balance.description)),
             ("available", .string(account.available.description)), ("held", .string(account.debitsPending.description)),
         ])
     }
 
     func supplyView() -> JSON {
         .object([
-            ("asset", .string(state.genesis.asset)), ("supply", .string(supply.description)), ("issued", .string(ledger.issued.description)),
-            ("destroyed", .string(ledger.destroyed.description)), ("minor_units_per_unit", .int(state.genesis.minorUnitsPerUnit)),
+            ("asset", .string(state.genesis.asset)), ("supply", .string(supply.description)),
+            ("issued", .string(ledger.issued.description)),
+            ("destroyed", .string(ledger.destroyed.description)),
+            ("minor_units_per_unit", .int(state.genesis.minorUnitsPerUnit)),
         ])
     }
 
     func transactions(_ account: Identifier?) -> [JSON] {
-        ledger.entries.filter { account == nil || $0.transfer.debit == account || $0.transfer.credit == account }.map(Self.view)
+        ledger.entries.filter { account == nil || $0.transfer.debit == account || $0.transfer.credit == account }.map(
+            Self.view)
     }
 
     func transaction(_ text: String) -> JSON? {
-        guard let bytes = [UInt8](hex: text), let id = TransferID(bytes), let entry = ledger.entry(id) else { return nil }
+        guard let bytes = [UInt8](hex: text), let id = TransferID(bytes), let entry = ledger.entry(id) else {
+            return nil
+        }
         return Self.view(entry)
     }
 
     func clearingStatus() -> JSON {
         .object([
             ("tier", .string("R")), ("queued", .int(0)),
-            ("last_settled", .optional(ledger.entries.last?.at.description)), ("entries", .int(Int64(ledger.entries.count))),
+            ("last_settled", .optional(ledger.entries.last?.at.description)),
+            ("entries", .int(Int64(ledger.entries.count))),
         ])
     }
 
     /// Where each step of a credit's way is found; `kilomint-audit trace` walks and checks it.
     func traceIndex(_ text: String) -> JSON? {
-        guard let bytes = [UInt8](hex: text), let id = TransferID(bytes), let entry = ledger.entry(id) else { return nil }
+        guard let bytes = [UInt8](hex: text), let id = TransferID(bytes), let entry = ledger.entry(id) else {
+            return nil
+        }
         let lots = Provenance(ledger).lots(of: id)
         let issuances = lots.map { lot -> JSON in
             let found = state.windows.lazy.flatMap { window in window.issued.map { (window, $0) } }
                 .first { TransferID(creditFor: $0.1.id) == lot.issuance }
             return .object([
                 ("issuance", .string(lot.issuance.description)), ("amount", .string(String(lot.amount.minorUnits))),
-                ("window_id", .optional(found?.0.window.text)), ("principal_id", .optional(found?.1.body.principal.text)),
-                ("evidence_origin", .optional(found?.0.cut.evidence.origin)), ("evidence_size", .optional(found.map { Int64(clamping: $0.0.cut.evidence.size) })),
+                ("window_id", .optional(found?.0.window.text)),
+                ("principal_id", .optional(found?.1.body.principal.text)),
+                ("evidence_origin", .optional(found?.0.cut.evidence.origin)),
+                ("evidence_size", .optional(found.map { Int64(clamping: $0.0.cut.evidence.size) })),
             ])
         }
         return .object([("transaction", Self.view(entry)), ("issuances", .array(issuances))])
     }
 
     func allocation(_ entity: Identifier) -> JSON? {
-        guard let window = state.windows.last(where: { $0.allocation?.body.allocations.contains { $0.entity == entity } ?? false }),
+        guard
+            let window = state.windows.last(where: {
+                $0.allocation?.body.allocations.contains { $0.entity == entity } ?? false
+            }),
             let allocation = window.allocation?.body
         else { return nil }
         let carry = allocation.carries.first { $0.entity == entity }
         return .object([
             ("entity", .string(entity.text)), ("window_id", .string(window.window.text)),
             ("output_digest", .string(allocation.outputDigest.description)),
-            ("lines", .array(
-                allocation.allocations.filter { $0.entity == entity }.map { line in
+            (
+                "lines",
+                .array(
+                    allocation.allocations.filter { $0.entity == entity }.map { line in
+                        .object([
+                            ("principal_id", .string(line.principal.text)), ("account", .string(line.account.text)),
+                            ("share_ppm", .int(line.ppm)),
+                            ("amount", .string(String(line.amount.minorUnits))),
+                            ("verified_wh", .int(line.verifiedWattHours)),
+                        ])
+                    })
+            ),
+            (
+                "carry",
+                carry.map {
                     .object([
-                        ("principal_id", .string(line.principal.text)), ("account", .string(line.account.text)), ("share_ppm", .int(line.ppm)),
-                        ("amount", .string(String(line.amount.minorUnits))), ("verified_wh", .int(line.verifiedWattHours)),
+                        ("numerator", .string(String($0.numerator))), ("denominator", .string(String($0.denominator))),
                     ])
-                })),
-            ("carry", carry.map { .object([("numerator", .string(String($0.numerator))), ("denominator", .string(String($0.denominator)))]) } ?? .null),
+                } ?? .null
+            ),
         ])
     }
 
@@ -179,7 +218,8 @@ extension House {
                 return .object([
                     ("window_id", .string(window.window.text)), ("principal_id", .string(line.principal.text)),
                     ("amount", .string(String(line.amount.minorUnits))),
-                    ("decision", .optional(decision.map { $0.isAllowed ? "ALLOW" : "HOLD" })), ("reason_code", .optional(decision?.reason)),
+                    ("decision", .optional(decision.map { $0.isAllowed ? "ALLOW" : "HOLD" })),
+                    ("reason_code", .optional(decision?.reason)),
                     ("action", .optional(decision?.action)),
                 ])
             }

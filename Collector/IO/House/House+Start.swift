@@ -24,7 +24,8 @@ extension House {
         wantAllReceipts()
         let (journalEnd, evidenceEnd) = (try stores.journal.end(), try stores.evidence.end())
         logger.info(
-            "house folded", metadata: ["journal": "\(journalEnd)", "evidence": "\(evidenceEnd)", "windows": "\(state.windows.count)"])
+            "house folded",
+            metadata: ["journal": "\(journalEnd)", "evidence": "\(evidenceEnd)", "windows": "\(state.windows.count)"])
     }
 
     private func foldEvidence() throws -> [JournalDraft] {
@@ -82,7 +83,10 @@ extension House {
         for window in state.windows {
             guard let output = window.seal?.body.segments.first(where: { $0.kind == .output }) else { continue }
             guard let bytes = try stores.objects.get(output.digest) else {
-                throw HouseFileError(description: "\(window.window.text): output segment \(output.digest) is missing from the object store: restore it")
+                throw HouseFileError(
+                    description:
+                        "\(window.window.text): output segment \(output.digest) is missing from the object store: restore it"
+                )
             }
             standing.settle(try WindowOutput(decoding: bytes))
         }

@@ -19,7 +19,12 @@ extension House {
                     ("settled_through", .string(verified.body.settledThrough.description)),
                     ("verified_wh", .int(verified.body.verified.wattHours)),
                     ("confidence_ppm", .int(verified.body.lowestConfidence.value)),
-                    ("attestations", .array(state.attestations.filter { $0.window == window.window && $0.verdict.entity == entity }.map { .string($0.id.description) })),
+                    (
+                        "attestations",
+                        .array(
+                            state.attestations.filter { $0.window == window.window && $0.verdict.entity == entity }.map
+                            { .string($0.id.description) })
+                    ),
                 ])
             }
         }
@@ -45,7 +50,9 @@ extension House {
         }
         let open = grid.window(Int64(state.windows.count))
         return .object([
-            ("window_id", .optional(last?.window.text)), ("days", .array(verdicts.map { Self.view($0, attestation: nil) })), ("open_window", .optional(open?.id.text)),
+            ("window_id", .optional(last?.window.text)),
+            ("days", .array(verdicts.map { Self.view($0, attestation: nil) })),
+            ("open_window", .optional(open?.id.text)),
             ("streams", .array(streams)),
         ])
     }
@@ -58,29 +65,42 @@ extension House {
         .object([
             ("metering_point", .string(verdict.meteringPoint.text)), ("day", .string(verdict.dayStart.description)),
             ("m_wh", .optional(verdict.exported)),
-            ("sources", .array(
-                verdict.sources.map { source in
-                    .object([
-                        ("source", .string(source.source.rawValue)), ("name", .string(source.name)), ("wh", .int(source.wattHours)),
-                        ("deviation_ppm", .int(source.deviation)), ("agreement_ppm", .int(source.agreement)),
-                        ("weight", .int(source.weight)),
-                    ])
-                })),
+            (
+                "sources",
+                .array(
+                    verdict.sources.map { source in
+                        .object([
+                            ("source", .string(source.source.rawValue)), ("name", .string(source.name)),
+                            ("wh", .int(source.wattHours)),
+                            ("deviation_ppm", .int(source.deviation)), ("agreement_ppm", .int(source.agreement)),
+                            ("weight", .int(source.weight)),
+                        ])
+                    })
+            ),
             ("q_ppm", .int(verdict.coverage)), ("base_ppm", .int(verdict.base)),
             ("satellite_agreement_ppm", .optional(verdict.satellite)), ("confidence_ppm", .int(verdict.confidence)),
             ("grade", .string(verdict.grade.rawValue)),
-            ("findings", .array(
-                verdict.findings.map { finding in
-                    .object([("finding", .string(finding.kind.rawValue)), ("count", .count(finding.count)), ("text", .string(finding.text))])
-                })),
-            ("skipped", .array(verdict.skipped.map { .string($0.rawValue) })), ("verdict", .string(verdict.outcome.rawValue)),
+            (
+                "findings",
+                .array(
+                    verdict.findings.map { finding in
+                        .object([
+                            ("finding", .string(finding.kind.rawValue)), ("count", .count(finding.count)),
+                            ("text", .string(finding.text)),
+                        ])
+                    })
+            ),
+            ("skipped", .array(verdict.skipped.map { .string($0.rawValue) })),
+            ("verdict", .string(verdict.outcome.rawValue)),
             ("attestation_id", .optional(attestation?.description)),
         ])
     }
 
     // MARK: - Windows
 
-    var grid: WindowGrid { WindowGrid(anchor: state.genesis.anchor, manifest: state.registry.manifest(at: state.genesis.anchor)) }
+    var grid: WindowGrid {
+        WindowGrid(anchor: state.genesis.anchor, manifest: state.registry.manifest(at: state.genesis.anchor))
+    }
 
     /// Windows that were cut, and those that began since.
     func windowViews() -> [JSON] {
@@ -118,17 +138,28 @@ extension House {
             ("state", .string(window.step.rawValue)), ("input_digest", .string(window.cut.inputDigest.description)),
             ("output_digest", .optional(window.allocation?.body.outputDigest.description)),
             ("transcript_root", .optional(window.seal?.body.transcriptRoot.description)),
-            ("replay", window.replay.map { .object([("equal", .bool($0.body.isEqual)), ("digest", .optional($0.body.replayDigest?.description))]) } ?? .null),
+            (
+                "replay",
+                window.replay.map {
+                    .object([
+                        ("equal", .bool($0.body.isEqual)), ("digest", .optional($0.body.replayDigest?.description)),
+                    ])
+                } ?? .null
+            ),
             ("entities", .array(window.cut.entities.map { entity(window, $0) })),
             ("decisions", .array(window.decision?.body.lines.map(Self.view) ?? [])),
-            ("issued", .array(
-                window.issued.map { issued in
-                    .object([
-                        ("principal_id", .string(issued.body.principal.text)), ("account", .string(issued.body.account.text)),
-                        ("amount", .string(String(issued.body.amount.minorUnits))),
-                        ("transaction_id", .string(TransferID(creditFor: issued.id).description)),
-                    ])
-                })),
+            (
+                "issued",
+                .array(
+                    window.issued.map { issued in
+                        .object([
+                            ("principal_id", .string(issued.body.principal.text)),
+                            ("account", .string(issued.body.account.text)),
+                            ("amount", .string(String(issued.body.amount.minorUnits))),
+                            ("transaction_id", .string(TransferID(creditFor: issued.id).description)),
+                        ])
+                    })
+            ),
             ("supply_after", .optional(window.supplyAfter.map { "\($0)" })),
         ])
     }
@@ -139,11 +170,15 @@ extension House {
             ("entity", .string(cut.entity.text)), ("complete_through", .string(cut.settledThrough.description)),
             ("reason", .optional(cut.reason)), ("late", .array(cut.late.map { .string($0.text) })),
             ("settled_through", .optional(verified?.settledThrough.description)),
-            ("verified_wh", .optional(verified?.verified.wattHours)), ("confidence_ppm", .optional(verified?.lowestConfidence.value)),
-            ("days", .array(
-                days(window).filter { $0.entity == cut.entity }.map { day in
-                    Self.view(day, attestation: state.attestations.first { $0.verdict == day }?.id)
-                })),
+            ("verified_wh", .optional(verified?.verified.wattHours)),
+            ("confidence_ppm", .optional(verified?.lowestConfidence.value)),
+            (
+                "days",
+                .array(
+                    days(window).filter { $0.entity == cut.entity }.map { day in
+                        Self.view(day, attestation: state.attestations.first { $0.verdict == day }?.id)
+                    })
+            ),
         ])
     }
 
@@ -158,13 +193,18 @@ extension House {
         guard let window = state.window(id), let seal = window.seal?.body else { return nil }
         return .object([
             ("window_id", .string(id.text)), ("output_digest", .string(seal.outputDigest.description)),
-            ("transcript_root", .string(seal.transcriptRoot.description)), ("seal", .string(window.sealEnvelope.base64)),
-            ("segments", .array(
-                seal.segments.map { segment in
-                    .object([
-                        ("kind", .int(segment.kind.rawValue)), ("size", .count(segment.size)), ("digest", .string(segment.digest.description)),
-                    ])
-                })),
+            ("transcript_root", .string(seal.transcriptRoot.description)),
+            ("seal", .string(window.sealEnvelope.base64)),
+            (
+                "segments",
+                .array(
+                    seal.segments.map { segment in
+                        .object([
+                            ("kind", .int(segment.kind.rawValue)), ("size", .count(segment.size)),
+                            ("digest", .string(segment.digest.description)),
+                        ])
+                    })
+            ),
         ])
     }
 
@@ -176,9 +216,11 @@ extension House {
         return .object([
             ("tenant", .string(state.genesis.tenant.text)), ("asset", .string(state.genesis.asset)),
             ("mode", .string(isReplay ? "replay" : "real")), ("now", .string(now().description)),
-            ("minor_units_per_unit", .int(state.genesis.minorUnitsPerUnit)), ("grid_anchor", .string(state.genesis.anchor.description)),
+            ("minor_units_per_unit", .int(state.genesis.minorUnitsPerUnit)),
+            ("grid_anchor", .string(state.genesis.anchor.description)),
             ("manifest_id", .string(state.genesis.manifest.id.description)), ("cadence_ms", .int(manifest.cadence)),
-            ("grace_ms", .int(manifest.grace)), ("freshness_ms", .int(manifest.gate.freshness)), ("quorum", .int(manifest.gate.quorum)),
+            ("grace_ms", .int(manifest.grace)), ("freshness_ms", .int(manifest.gate.freshness)),
+            ("quorum", .int(manifest.gate.quorum)),
             ("rate", .array([.int(manifest.rate.numerator), .int(manifest.rate.denominator)])),
             ("log_origin", .string(state.genesis.originBase)), ("troubles", .array(troubles.map { .string($0) })),
         ])
@@ -199,14 +241,17 @@ extension House {
             }
             let meters = (board?.meters ?? []).map { meter -> JSON in
                 .object([
-                    ("meter", .string(meter.id.text)), ("model", .string(meter.model)), ("serial", .string(meter.serial)),
+                    ("meter", .string(meter.id.text)), ("model", .string(meter.model)),
+                    ("serial", .string(meter.serial)),
                     ("export_wh", .optional(meter.energy?.energy.wattHours)), ("watts", .optional(meter.watts)),
                     ("read_at", .optional(meter.readAt?.description)),
                 ])
             }
             return .object([
-                ("gateway", .string(id.text)), ("online", .bool(board?.isOnline ?? false)), ("records", .count(board?.records ?? 0)),
-                ("readings", .count(board?.readings ?? 0)), ("last_record_at", .optional(board?.lastRecordAt?.description)),
+                ("gateway", .string(id.text)), ("online", .bool(board?.isOnline ?? false)),
+                ("records", .count(board?.records ?? 0)),
+                ("readings", .count(board?.readings ?? 0)),
+                ("last_record_at", .optional(board?.lastRecordAt?.description)),
                 ("streams", .array(streams)), ("meters", .array(meters)),
             ])
         }

@@ -62,7 +62,9 @@ extension House {
     private func inputSegments(_ window: WindowProgress) throws -> [[UInt8]] {
         try window.cut.segments.map { digest in
             guard let bytes = try stores.objects.get(digest) else {
-                throw HouseFileError(description: "\(window.window.text): input segment \(digest) is missing from the object store: restore it")
+                throw HouseFileError(
+                    description:
+                        "\(window.window.text): input segment \(digest) is missing from the object store: restore it")
             }
             return bytes
         }
@@ -125,7 +127,8 @@ extension House {
             for (index, day) in verdict.days.enumerated() where day.outcome != .verified {
                 drafts.append(Self.anomaly(window.window, day).draft(commandID: command, ordinal: 1000 + UInt64(index)))
                 if day.outcome == .disputed {
-                    drafts.append(Self.dispute(window.window, day).draft(commandID: command, ordinal: 1_000_000 + UInt64(index)))
+                    drafts.append(
+                        Self.dispute(window.window, day).draft(commandID: command, ordinal: 1_000_000 + UInt64(index)))
                 }
             }
             let production = JournalPayload(commandID: command, ordinal: 1, body: .null).eventID
@@ -140,7 +143,8 @@ extension House {
         let attestations = try verdict.settledDays.map { try sign($0.encoded, as: .attestation).encoded }
         return .productionVerified(
             Event.ProductionVerified(
-                window: window, entity: verdict.entity, settledFrom: verdict.settledFrom, settledThrough: verdict.settledThrough,
+                window: window, entity: verdict.entity, settledFrom: verdict.settledFrom,
+                settledThrough: verdict.settledThrough,
                 verified: Energy(wattHours: verdict.verifiedWattHours),
                 lowestConfidence: PartsPerMillion(verdict.lowestConfidence ?? 0) ?? .zero, attestations: attestations))
     }
@@ -148,7 +152,8 @@ extension House {
     private static func anomaly(_ window: WindowID, _ day: DayVerdict) -> Event {
         .anomalyDetected(
             Event.AnomalyDetected(
-                window: window, meteringPoint: day.meteringPoint, day: day.dayStart, verdict: day.outcome, findings: day.findings))
+                window: window, meteringPoint: day.meteringPoint, day: day.dayStart, verdict: day.outcome,
+                findings: day.findings))
     }
 
     private static func dispute(_ window: WindowID, _ day: DayVerdict) -> Event {
@@ -160,11 +165,14 @@ extension House {
 
     private func seal(_ window: WindowProgress, _ outcome: WindowOutcome, _ transcript: Transcript) throws {
         let allocation = Event.AllocationCalculated(
-            window: window.window, outputDigest: outcome.outputDigest, allocations: outcome.output.allocations, carries: outcome.output.carries)
-        let allocated = Event.allocationCalculated(allocation).draft(commandID: CommandID.caused(by: window.cutID, purpose: "allocate"))
+            window: window.window, outputDigest: outcome.outputDigest, allocations: outcome.output.allocations,
+            carries: outcome.output.carries)
+        let allocated = Event.allocationCalculated(allocation).draft(
+            commandID: CommandID.caused(by: window.cutID, purpose: "allocate"))
         try append(try missing([allocated]))
         let seal = Seal(
-            window: window.window, outputDigest: outcome.outputDigest, transcriptRoot: transcript.root, evidence: window.cut.evidence,
+            window: window.window, outputDigest: outcome.outputDigest, transcriptRoot: transcript.root,
+            evidence: window.cut.evidence,
             segments: transcript.segments.map(\.reference), sealedAt: now())
         let envelope = try sign(seal.encoded, as: .seal)
         // A crash before this append leaves no seal; the next attempt signs another with the same digests.
@@ -197,9 +205,12 @@ extension House {
         do {
             guard let window = state.window(id), let seal = window.seal, window.replay == nil else { return }
             let compared = Event.ReplayCompared(
-                window: id, outputDigest: seal.body.outputDigest, replayDigest: digest, isEqual: digest == seal.body.outputDigest,
+                window: id, outputDigest: seal.body.outputDigest, replayDigest: digest,
+                isEqual: digest == seal.body.outputDigest,
                 text: String(text.prefix(500)))
-            try append([Event.replayCompared(compared).draft(commandID: CommandID.caused(by: seal.id, purpose: "replay"))])
+            try append([
+                Event.replayCompared(compared).draft(commandID: CommandID.caused(by: seal.id, purpose: "replay"))
+            ])
             if !compared.isEqual { trouble("\(id.text): DIGEST_MISMATCH: \(text)") }
             try settle(id)
         } catch {

@@ -43,7 +43,8 @@ actor House {
     var troubles: [String] = []
 
     init(
-        configuration: CollectorConfiguration, stores: HouseStores, keys: HouseKeys, profiles: ProfileShelf, logger: Logger
+        configuration: CollectorConfiguration, stores: HouseStores, keys: HouseKeys, profiles: ProfileShelf,
+        logger: Logger
     ) throws {
         self.configuration = configuration
         self.stores = stores
@@ -56,7 +57,9 @@ actor House {
         }
         state = try HouseState(genesis: first, check: isSigned)
         guard state.genesis.clock == configuration.clock else { throw HouseStartError.otherClock(state.genesis.clock) }
-        guard state.genesis.originBase == configuration.logOrigin else { throw HouseStartError.otherOrigin(state.genesis.originBase) }
+        guard state.genesis.originBase == configuration.logOrigin else {
+            throw HouseStartError.otherOrigin(state.genesis.originBase)
+        }
         try Self.require(keys, fit: state.genesis)
         intake = IntakeState(clock: configuration.clock)
         admission = Admission()
@@ -65,7 +68,8 @@ actor House {
 
     private static func require(_ keys: HouseKeys, fit genesis: Genesis) throws {
         for (name, own, fixed) in [
-            ("receipt", keys.receipt, genesis.keys.receipt), ("log", keys.log, genesis.keys.log), ("seal", keys.seal, genesis.keys.seal),
+            ("receipt", keys.receipt, genesis.keys.receipt), ("log", keys.log, genesis.keys.log),
+            ("seal", keys.seal, genesis.keys.seal),
         ] where own.publicKey.spki != fixed {
             throw HouseStartError.otherKey(name)
         }

@@ -35,7 +35,8 @@ struct HouseDriver: Service {
         switch job {
         case .compute(let window, let segments):
             switch await worker.compute(segments) {
-            case .success(let (outcome, transcript)): await house.finish(computed: outcome, transcript: transcript, of: window)
+            case .success(let (outcome, transcript)):
+                await house.finish(computed: outcome, transcript: transcript, of: window)
             case .failure(let error): await house.fail(window, "\(error)")
             }
         case .replay(let window, let segments):
@@ -74,7 +75,9 @@ actor WindowWorker {
         process.waitUntilExit()
         guard process.terminationStatus == 0, let line = text.split(whereSeparator: \.isNewline).last,
             let bytes = [UInt8](hex: String(line)), let digest = Digest(bytes)
-        else { return (nil, "the replaying process ended with status \(process.terminationStatus): \(text.suffix(400))") }
+        else {
+            return (nil, "the replaying process ended with status \(process.terminationStatus): \(text.suffix(400))")
+        }
         return (digest, "replayed from \(segments.count) input segments")
     }
 }

@@ -31,7 +31,8 @@ package struct HouseFile: Sendable {
         let name = try asset.text(1...16)
         let isReplay = if case .real = clock { false } else { true }
         guard name.hasSuffix("-TEST") == isReplay else {
-            throw asset.error("does not fit the clock", allowed: isReplay ? "a name ending in -TEST" : "a name not ending in -TEST")
+            throw asset.error(
+                "does not fit the clock", allowed: isReplay ? "a name ending in -TEST" : "a name not ending in -TEST")
         }
         let genesis = Genesis(
             asset: name, anchor: anchor,
@@ -65,10 +66,12 @@ package struct HouseFile: Sendable {
         }
         var kinds: [ProofKind] = []
         for item in try map.value("kinds").list(count: 1...3) {
-            kinds.append(try item.choice([(name: "ACK", value: ProofKind.acknowledged), (name: "CT", value: .complianceTested)]))
+            kinds.append(
+                try item.choice([(name: "ACK", value: ProofKind.acknowledged), (name: "CT", value: .complianceTested)]))
         }
         return Manifest(
-            number: 1, effectiveFrom: anchor, cadence: try map.value("cadence").milliseconds(in: 60_000...31_622_400_000),
+            number: 1, effectiveFrom: anchor,
+            cadence: try map.value("cadence").milliseconds(in: 60_000...31_622_400_000),
             grace: try map.value("grace").milliseconds(in: 0...31_622_400_000),
             gate: Manifest.Gate(
                 freshness: try map.optional("freshness")?.milliseconds(in: 1...31_622_400_000) ?? 86_400_000,
@@ -93,7 +96,9 @@ private struct Signers {
     init(_ map: SettingsMap) throws {
         root = try PrivateKey.load(path: try map.value("root").path())
         var persons: [PrivateKey] = []
-        for item in try map.value("persons").list(count: 2...16) { persons.append(try PrivateKey.load(path: try item.path())) }
+        for item in try map.value("persons").list(count: 2...16) {
+            persons.append(try PrivateKey.load(path: try item.path()))
+        }
         self.persons = persons
     }
 
@@ -212,10 +217,13 @@ private struct Registrations {
             let meter = Meter(
                 id: try HouseFile.identifier(map.value("id")), vendor: try map.value("vendor").text(1...64),
                 model: try map.value("model").text(1...64), serial: try map.value("serial").text(1...64),
-                gateway: try HouseFile.identifier(map.value("gateway")), profileName: try map.value("profile").text(1...64),
+                gateway: try HouseFile.identifier(map.value("gateway")),
+                profileName: try map.value("profile").text(1...64),
                 ratioNumerator: try map.optional("ratio_numerator")?.int(in: 1...HouseBounds.ratioMax) ?? 1,
                 ratioDenominator: try map.optional("ratio_denominator")?.int(in: 1...HouseBounds.ratioMax) ?? 1,
-                meterClass: try map.value("class").choice([(name: "mid", value: Meter.Class.midMeter), (name: "inverter", value: .inverter)]))
+                meterClass: try map.value("class").choice([
+                    (name: "mid", value: Meter.Class.midMeter), (name: "inverter", value: .inverter),
+                ]))
             try add(.meter(meter), dual: true)
         }
     }
@@ -223,8 +231,13 @@ private struct Registrations {
     mutating func meteringPoints(_ root: SettingsMap) throws {
         for map in try maps(root, "metering_points") {
             var checks: [Identifier] = []
-            for item in try map.optional("check_meters")?.list(count: 0...16) ?? [] { checks.append(try HouseFile.identifier(item)) }
-            let directions = [(name: "export", value: MeteringPoint.Direction.export), (name: "export-minus-import", value: .exportMinusImport)]
+            for item in try map.optional("check_meters")?.list(count: 0...16) ?? [] {
+                checks.append(try HouseFile.identifier(item))
+            }
+            let directions = [
+                (name: "export", value: MeteringPoint.Direction.export),
+                (name: "export-minus-import", value: .exportMinusImport),
+            ]
             let point = MeteringPoint(
                 id: try HouseFile.identifier(map.value("id")), entity: try HouseFile.identifier(map.value("entity")),
                 nameplateWatts: try map.value("nameplate").int(in: 1...HouseBounds.wattsMax),

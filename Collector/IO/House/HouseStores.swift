@@ -21,7 +21,8 @@ package struct HouseStores: Sendable {
     ) throws -> HouseStores {
         func configuration(_ name: LogName) -> LogConfiguration {
             LogConfiguration(
-                path: "\(data)/\(name.rawValue).sqlite", base: originBase, witnesses: ["\(witness)/\(name.rawValue).checkpoint"])
+                path: "\(data)/\(name.rawValue).sqlite", base: originBase,
+                witnesses: ["\(witness)/\(name.rawValue).checkpoint"])
         }
         let key = LogKey(logKey)
         return HouseStores(

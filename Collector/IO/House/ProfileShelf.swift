@@ -18,11 +18,13 @@ package struct ProfileShelf: Sendable {
     /// - Throws: `SettingsError` for a profile that does not parse, `ProfileShelfError` for two of one name.
     package static func load(folder: String) throws -> ProfileShelf {
         guard let files = FileManager.default.enumerator(atPath: folder) else {
-            throw ProfileShelfError(description: "\(folder): cannot be read: point `profiles` to the folder firmware-profiles")
+            throw ProfileShelfError(
+                description: "\(folder): cannot be read: point `profiles` to the folder firmware-profiles")
         }
         var byDigest: [Digest: Profile] = [:]
         var byName: [String: Digest] = [:]
-        for case let file as String in files.prefix(filesMax) where file.hasSuffix(".yaml") && !file.hasSuffix(".frames.yaml") {
+        for case let file as String in files.prefix(filesMax)
+        where file.hasSuffix(".yaml") && !file.hasSuffix(".frames.yaml") {
             let map = try SettingsFile.load(path: folder + "/" + file)
             let profile = try Profile(map)
             try map.finish()
