@@ -45,10 +45,13 @@ struct ArchiveOptions: ParsableArguments {
 
 /// What who checks knows of the house beforehand.
 struct PinOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Verifier key of the Journal's first epoch that this house must have.", valueName: "vkey"))
+    @Option(
+        help: ArgumentHelp("Verifier key of the Journal's first epoch that this house must have.", valueName: "vkey"))
     var houseKey: String?
 
-    @Option(help: ArgumentHelp("A root key that genesis must name: SubjectPublicKeyInfo (DER) in hex or base64.", valueName: "spki"))
+    @Option(
+        help: ArgumentHelp(
+            "A root key that genesis must name: SubjectPublicKeyInfo (DER) in hex or base64.", valueName: "spki"))
     var root: String?
 
     func pins() throws -> AuditPins {

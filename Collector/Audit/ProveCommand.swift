@@ -39,7 +39,9 @@ struct ProveCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Instant of the proof; without it the house's now.", valueName: "instant"))
     var issuedAt: UTCInstant?
 
-    @Option(help: ArgumentHelp("End of the proof; without it the manifest's freshness after its instant.", valueName: "instant"))
+    @Option(
+        help: ArgumentHelp(
+            "End of the proof; without it the manifest's freshness after its instant.", valueName: "instant"))
     var expiresAt: UTCInstant?
 
     func run() async throws {
@@ -54,12 +56,15 @@ struct ProveCommand: AsyncParsableCommand {
             let state = try await HouseState.get(client)
             let issued = issuedAt ?? state.now
             let proof = Proof(
-                kind: kind, window: window, outputDigest: transcript.seal.outputDigest, principal: principal, isValid: isValid,
+                kind: kind, window: window, outputDigest: transcript.seal.outputDigest, principal: principal,
+                isValid: isValid,
                 issuedAt: issued, expiresAt: expiresAt ?? issued + state.freshness, verifier: verifier,
                 replayDigest: outcome.outputDigest)
             let envelope = try SignedMessage.signing(proof.encoded, as: Proof.contentType, with: key)
             _ = try await client.post("/acceptance/proof", envelope.encoded)
-            print("\(window): \(kind.rawValue) \(isValid ? "VALID" : "INVALID") by \(verifier), replayed \(outcome.outputDigest)")
+            print(
+                "\(window): \(kind.rawValue) \(isValid ? "VALID" : "INVALID") by \(verifier), replayed \(outcome.outputDigest)"
+            )
             guard isValid else {
                 throw AuditFailure(.window(window), "the replay differs from the seal, \(transcript.seal.outputDigest)")
             }

@@ -51,7 +51,9 @@ struct StateCommand: AsyncParsableCommand {
     var method: String
 
     func validate() throws {
-        guard source.role != nil else { throw ValidationError("--source: a check meter is read, never stated; give A, D or S") }
+        guard source.role != nil else {
+            throw ValidationError("--source: a check meter is read, never stated; give A, D or S")
+        }
         guard from < to else { throw ValidationError("--to: give an instant after --from") }
         guard resolution >= 0 else { throw ValidationError("--resolution: give 0 Wh or more") }
         guard method.utf8.count <= HouseBounds.textBytesMax else {

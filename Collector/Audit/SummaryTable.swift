@@ -13,22 +13,28 @@ struct SummaryTable {
             lines.append("  " + label + String(repeating: " ", count: max(1, 14 - label.count)) + value)
         }
         for head in summary.heads {
-            row("head", "\(head.origin) at \(head.size), root \(head.root.bytes.base64)")
+            row("head", "\(head.origin) at \(head.size)")
+            row("", "root \(head.root.bytes.base64)")
         }
-        row("journal", "\(summary.events) events, \(summary.registrations) registrations, \(summary.statements) statements")
+        row(
+            "journal",
+            "\(summary.events) events, \(summary.registrations) registrations, \(summary.statements) statements")
         row(
             "evidence",
-            "\(summary.records) records with \(summary.readings) readings, \(summary.streams) streams of \(summary.gateways) gateways")
+            "\(summary.records) records with \(summary.readings) readings, \(summary.streams) streams of \(summary.gateways) gateways"
+        )
         row("signatures", "\(summary.signatures) verified")
         row(
             "windows",
-            "\(summary.windowsCut) cut, \(summary.windowsSealed) sealed and replayed, \(summary.inputReadings) readings found in evidence")
+            "\(summary.windowsCut) cut, \(summary.windowsSealed) sealed and replayed, \(summary.inputReadings) readings found in evidence"
+        )
         row("energy", "\(summary.verifiedWattHours) Wh verified")
         row("gate", "\(summary.proofs) proofs, \(summary.decisions) decisions, \(summary.issuances) issuances")
         row("ledger", "\(summary.accounts) accounts, \(summary.transfers) transfers, sum of balances 0")
         row(
             "supply",
-            "\(Self.money(summary.supply)) \(summary.asset) = issued \(Self.money(summary.issued)) − destroyed \(Self.money(summary.destroyed))")
+            "\(Self.money(summary.supply)) \(summary.asset) = issued \(Self.money(summary.issued)) − destroyed \(Self.money(summary.destroyed))"
+        )
         lines += ["", "What must still be believed:"]
         for belief in summary.beliefs { lines += Self.wrapped(belief, width: 94) }
         text = lines.joined(separator: "\n")

@@ -12,7 +12,8 @@ struct Toolbox {
     init(_ archive: Archive) {
         let (keys, progress) = (KeyRing(), progress)
         tools = AuditTools(
-            read: { path in try await archive.read(path) }, isSigned: { message, spki in keys.isSigned(message, by: spki) },
+            read: { path in try await archive.read(path) },
+            isSigned: { message, spki in keys.isSigned(message, by: spki) },
             isRawSigned: { message, signature, spki in keys.isSigned(message, signature, by: spki) },
             progress: { stage, done, total in progress.show(stage, done, of: total) })
     }

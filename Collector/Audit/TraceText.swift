@@ -16,7 +16,8 @@ struct TraceText {
             let digits = String(number + 1)
             let title = Self.wrapped(step.title, Self.columns - 4)
             for (index, line) in title.enumerated() {
-                let margin = index == 0 ? String(repeating: " ", count: max(0, 2 - digits.count)) + digits + "  " : "    "
+                let margin =
+                    index == 0 ? String(repeating: " ", count: max(0, 2 - digits.count)) + digits + "  " : "    "
                 lines.append(margin + paint(line, "1"))
             }
             for (name, value) in step.lines {

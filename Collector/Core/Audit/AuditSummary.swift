@@ -56,7 +56,9 @@ package struct AuditSummary: Sendable {
             "one history: no outside witness has signed this house's checkpoints; compare them with copies others hold",
         ]
         if !isPinned {
-            lines.insert("the house: that genesis \(genesis.description.prefix(16))… is the one you mean (give --house-key or --root)", at: 0)
+            lines.insert(
+                "the house: that genesis \(genesis.description.prefix(16))… is the one you mean (give --house-key or --root)",
+                at: 0)
         }
         return lines
     }

@@ -38,7 +38,9 @@ final class EvidenceFold {
     /// Folds up to `size` entries of `epoch` and tells the root over them. Nil when the log does not reach that far, or
     /// the fold is beyond it.
     func advance(epoch: UInt64, size: UInt64, _ registry: Registry) async throws -> Digest? {
-        guard epoch >= position.epoch, epoch <= UInt64(images.count), images[Int(epoch) - 1].size >= size else { return nil }
+        guard epoch >= position.epoch, epoch <= UInt64(images.count), images[Int(epoch) - 1].size >= size else {
+            return nil
+        }
         while position.epoch < epoch {
             try await fold(to: images[Int(position.epoch) - 1].size, registry)
             position = LogPosition(epoch: position.epoch + 1, index: 0)
@@ -77,7 +79,8 @@ final class EvidenceFold {
         let place = AuditPlace.record(position, gateway: entry.gateway, stream: entry.stream, sequence: entry.sequence)
         let item = try await bundles.item(position.index, tools)
         guard case .bytes(let envelope) = item else {
-            throw AuditFailure(place, item.isNull ? "its envelope was erased: it cannot be checked" : "beside it stands no envelope")
+            throw AuditFailure(
+                place, item.isNull ? "its envelope was erased: it cannot be checked" : "beside it stands no envelope")
         }
         let record = try matched(envelope, entry, place)
         try requireNext(envelope, entry, position, place, registry)
@@ -94,14 +97,16 @@ final class EvidenceFold {
             throw AuditFailure(place, "its payload names no gateway, stream and number")
         }
         guard record.identity == entry.identity else {
-            throw AuditFailure(place, "its envelope has the identity \(record.identity), the entry says \(entry.identity)")
+            throw AuditFailure(
+                place, "its envelope has the identity \(record.identity), the entry says \(entry.identity)")
         }
         guard UInt64(envelope.count) == entry.envelopeBytes else {
             throw AuditFailure(place, "its envelope has \(envelope.count) bytes, the entry says \(entry.envelopeBytes)")
         }
         let own = record.place
         guard own.gateway == entry.gateway, own.stream == entry.stream, own.sequence == entry.sequence else {
-            throw AuditFailure(place, "the record is of gateway \(own.gateway), stream \(own.stream), seq \(own.sequence)")
+            throw AuditFailure(
+                place, "the record is of gateway \(own.gateway), stream \(own.stream), seq \(own.sequence)")
         }
         return record
     }
@@ -119,11 +124,15 @@ final class EvidenceFold {
         switch outcome {
         case .append: return
         case .duplicate: throw AuditFailure(place, "stands in the log a second time")
-        case .notNext(_, let from): throw AuditFailure(place, "the chain has a hole: seq \(from) of this stream is missing")
+        case .notNext(_, let from):
+            throw AuditFailure(place, "the chain has a hole: seq \(from) of this stream is missing")
         case .forked(_, let fork):
-            throw AuditFailure(place, "the chain is broken: at seq \(fork.sequence) stands \(fork.identityHeld), it follows another record")
+            throw AuditFailure(
+                place,
+                "the chain is broken: at seq \(fork.sequence) stands \(fork.identityHeld), it follows another record")
         case .refuse(let code, _):
-            throw AuditFailure(place, "would be refused with code \(code.rawValue) (\(code)): it is not authentic or not next")
+            throw AuditFailure(
+                place, "would be refused with code \(code.rawValue) (\(code)): it is not authentic or not next")
         }
     }
 
@@ -147,6 +156,7 @@ final class EvidenceFold {
         if case .readings(let body) = content.body { readings += UInt64(body.samples.count) }
         // What keeps samples from having a time changes no evidence; the window's inputs are compared as a whole.
         _ = admission.admit(
-            StoredRecord(record: content, identity: record.identity, receivedAt: record.receivedAt), clockError: clockError)
+            StoredRecord(record: content, identity: record.identity, receivedAt: record.receivedAt),
+            clockError: clockError)
     }
 }

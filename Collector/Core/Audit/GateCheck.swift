@@ -50,7 +50,8 @@ struct GateCheck {
             }
             let organisations = Set(valid.map(\.key.organisation))
             if Int64(organisations.count) < manifest.gate.quorum {
-                return "\(organisations.count) of \(manifest.gate.quorum) organisations had a fresh, valid \(kind.rawValue) proof in"
+                return
+                    "\(organisations.count) of \(manifest.gate.quorum) organisations had a fresh, valid \(kind.rawValue) proof in"
             }
         }
         return nil

@@ -15,7 +15,9 @@ extension HouseAudit {
                 guard let id = event.id, let expected = evidence.drafts[id] else {
                     throw AuditFailure(place, "follows from no record of the Evidence log")
                 }
-                guard expected == event.body else { throw AuditFailure(place, "says something else than its record gives") }
+                guard expected == event.body else {
+                    throw AuditFailure(place, "says something else than its record gives")
+                }
             }
         }
     }

@@ -10,7 +10,8 @@ extension HouseAudit {
         let index = try window(body.window, place)
         let outcome = windows[index].outcome
         guard body.outputDigest == outcome.outputDigest else {
-            throw AuditFailure(place, "names output digest \(body.outputDigest), the inputs give \(outcome.outputDigest)")
+            throw AuditFailure(
+                place, "names output digest \(body.outputDigest), the inputs give \(outcome.outputDigest)")
         }
         let lines = outcome.output.allocations
         if let (claimed, own) = zip(body.allocations, lines).first(where: { $0 != $1 }) {
@@ -41,7 +42,8 @@ extension HouseAudit {
             throw AuditFailure(place, "seals \(seal.window) \(window.seal == nil ? "before its allocation" : "twice")")
         }
         guard seal.outputDigest == window.outcome.outputDigest else {
-            throw AuditFailure(place, "names output digest \(seal.outputDigest), the replay gives \(window.outcome.outputDigest)")
+            throw AuditFailure(
+                place, "names output digest \(seal.outputDigest), the replay gives \(window.outcome.outputDigest)")
         }
         guard seal.evidence == window.cut.evidence else {
             throw AuditFailure(place, "names another evidence checkpoint than the cut of \(seal.window)")
@@ -49,7 +51,9 @@ extension HouseAudit {
         guard seal.segments == window.references, seal.transcriptRoot == window.transcriptRoot else {
             throw AuditFailure(place, "lists other segments than the transcript of \(seal.window) has")
         }
-        guard seal.sealedAt <= event.time else { throw AuditFailure(place, "was sealed at \(seal.sealedAt), after its own event") }
+        guard seal.sealedAt <= event.time else {
+            throw AuditFailure(place, "was sealed at \(seal.sealedAt), after its own event")
+        }
         for (number, reference) in seal.segments.enumerated() where reference.kind != .inputs {
             _ = try await SealedTranscript.segment(reference.digest, at: .segment(seal.window, number), tools)
         }
@@ -70,12 +74,16 @@ extension HouseAudit {
     func receive(proof body: Event.Received, _ event: JournalEvent, _ place: AuditPlace) throws {
         let message = try message(body.envelope, as: .proof, place)
         let proof: Proof = try payload(message, place)
-        guard let key = registry.key(kid: message.kid, role: proof.kind.role, at: event.time), key.subject == proof.verifier,
+        guard let key = registry.key(kid: message.kid, role: proof.kind.role, at: event.time),
+            key.subject == proof.verifier,
             tools.isSigned(message, key.spki)
         else {
-            throw AuditFailure(place, "is not signed by a key in force of verifier \(proof.verifier) for \(proof.kind.rawValue)")
+            throw AuditFailure(
+                place, "is not signed by a key in force of verifier \(proof.verifier) for \(proof.kind.rawValue)")
         }
-        guard proof.issuedAt <= event.time else { throw AuditFailure(place, "was issued at \(proof.issuedAt), in the future") }
+        guard proof.issuedAt <= event.time else {
+            throw AuditFailure(place, "was issued at \(proof.issuedAt), in the future")
+        }
         windows[try window(proof.window, place)].proofs.append(
             ReceivedProof(proof: proof, identity: message.identity, kid: message.kid, position: event.position))
         summary.proofs += 1
@@ -88,10 +96,15 @@ extension HouseAudit {
         guard let seal = window.seal, decision.outputDigest == seal.outputDigest else {
             throw AuditFailure(place, "decides about a digest that is not sealed")
         }
-        guard decision.decidedAt <= event.time else { throw AuditFailure(place, "was decided at \(decision.decidedAt), after its own event") }
+        guard decision.decidedAt <= event.time else {
+            throw AuditFailure(place, "was decided at \(decision.decidedAt), after its own event")
+        }
         let check = GateCheck(window, registry, at: decision.decidedAt)
         guard decision.acceptanceDigest == check.acceptanceDigest else {
-            throw AuditFailure(place, "names acceptance digest \(decision.acceptanceDigest), the proofs at hand give \(check.acceptanceDigest)")
+            throw AuditFailure(
+                place,
+                "names acceptance digest \(decision.acceptanceDigest), the proofs at hand give \(check.acceptanceDigest)"
+            )
         }
         let principals = window.outcome.output.allocations.map(\.principal)
         for line in decision.lines where line.isAllowed && !window.allowed.contains(line.principal) {
@@ -103,7 +116,8 @@ extension HouseAudit {
             }
             windows[index].allowed.append(line.principal)
         }
-        for principal in window.allowed where decision.lines.contains(where: { $0.principal == principal && !$0.isAllowed }) {
+        for principal in window.allowed
+        where decision.lines.contains(where: { $0.principal == principal && !$0.isAllowed }) {
             throw AuditFailure(place, "holds \(principal), who was allowed before: an ALLOW is for ever")
         }
         summary.decisions += 1
@@ -115,14 +129,21 @@ extension HouseAudit {
         guard window.allowed.contains(body.principal) else {
             throw AuditFailure(place, "issues to \(body.principal), whom no decision allowed")
         }
-        guard body.outputDigest == window.outcome.outputDigest else { throw AuditFailure(place, "names another output digest") }
-        let line = window.outcome.output.allocations.first { $0.entity == body.entity && $0.principal == body.principal }
+        guard body.outputDigest == window.outcome.outputDigest else {
+            throw AuditFailure(place, "names another output digest")
+        }
+        let line = window.outcome.output.allocations.first {
+            $0.entity == body.entity && $0.principal == body.principal
+        }
         guard let line, line.account == body.account else {
-            throw AuditFailure(place, "issues to \(body.principal) of \(body.entity) in \(body.account), which is not allocated")
+            throw AuditFailure(
+                place, "issues to \(body.principal) of \(body.entity) in \(body.account), which is not allocated")
         }
         guard line.amount == body.amount, body.amount > .zero else {
             throw AuditFailure(
-                place, "issues \(body.amount.minorUnits) minor units to \(body.principal), allocated are \(line.amount.minorUnits)")
+                place,
+                "issues \(body.amount.minorUnits) minor units to \(body.principal), allocated are \(line.amount.minorUnits)"
+            )
         }
         guard !window.issued.contains([body.entity, body.principal]) else {
             throw AuditFailure(place, "issues \(body.window) to \(body.principal) a second time")

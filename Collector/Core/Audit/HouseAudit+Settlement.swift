@@ -9,7 +9,8 @@ extension HouseAudit {
         switch body {
         case .accountOpened(let opened): try requireShare(opened, event, place)
         case .accountCredited(let credited): try requireIssuance(credited.transfer, place)
-        case .transferPosted(let ordered), .holdPlaced(let ordered): try requireOwner(ordered.order, ordered.transfer, event, place)
+        case .transferPosted(let ordered), .holdPlaced(let ordered):
+            try requireOwner(ordered.order, ordered.transfer, event, place)
         case .holdPosted(let resolved), .holdVoided(let resolved):
             try requireOwner(resolved.order, resolved.transfer, event, place)
         default: break
@@ -28,7 +29,9 @@ extension HouseAudit {
     /// Accounts are those that entities' registrations name.
     private func requireShare(_ opened: Event.AccountOpened, _ event: JournalEvent, _ place: AuditPlace) throws {
         guard let id = opened.entity, opened.rule == .debitsWithinCredits else {
-            guard opened.account == Ledger.issuance else { throw AuditFailure(place, "opens \(opened.account) for nobody") }
+            guard opened.account == Ledger.issuance else {
+                throw AuditFailure(place, "opens \(opened.account) for nobody")
+            }
             return
         }
         let isNamed = registry.documents(ofKind: 3, named: id).contains { entity in

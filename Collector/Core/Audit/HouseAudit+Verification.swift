@@ -11,13 +11,19 @@ extension HouseAudit {
         let statement: SourceStatement = try payload(message, place)
         guard let role = statement.source.role, let key = registry.key(kid: message.kid, role: role, at: event.time),
             tools.isSigned(message, key.spki)
-        else { throw AuditFailure(place, "is not signed by a key in force of a source of kind \(statement.source.rawValue)") }
+        else {
+            throw AuditFailure(
+                place, "is not signed by a key in force of a source of kind \(statement.source.rawValue)")
+        }
         let isTaken = statements.contains { known in
             known.statement.source == statement.source && known.statement.meteringPoint == statement.meteringPoint
                 && known.statement.from == statement.from
         }
         guard !isTaken else {
-            throw AuditFailure(place, "is a second statement of source \(statement.source.rawValue) for \(statement.meteringPoint), \(statement.from)")
+            throw AuditFailure(
+                place,
+                "is a second statement of source \(statement.source.rawValue) for \(statement.meteringPoint), \(statement.from)"
+            )
         }
         statements.append(StatementInput(identity: message.identity, payload: message.payload, statement: statement))
         summary.statements += 1
@@ -26,7 +32,8 @@ extension HouseAudit {
     func receive(review body: Event.Received, _ event: JournalEvent, _ place: AuditPlace) throws {
         let message = try message(body.envelope, as: .review, place)
         let review: Review = try payload(message, place)
-        guard let key = registry.key(kid: message.kid, role: .person, at: event.time), tools.isSigned(message, key.spki) else {
+        guard let key = registry.key(kid: message.kid, role: .person, at: event.time), tools.isSigned(message, key.spki)
+        else {
             throw AuditFailure(place, "is not signed by a registered person")
         }
         reviews.append(ReviewInput(identity: message.identity, payload: message.payload, review: review))
@@ -55,21 +62,27 @@ extension HouseAudit {
     }
 
     func compare(_ body: Event.DisputeOpened, _ place: AuditPlace) throws {
-        guard let day = windows[try window(body.window, place)].day(body.meteringPoint, body.day), day.outcome == .disputed else {
+        guard let day = windows[try window(body.window, place)].day(body.meteringPoint, body.day),
+            day.outcome == .disputed
+        else {
             throw AuditFailure(place, "the inputs give no dispute of \(body.meteringPoint), day \(body.day)")
         }
     }
 
     func compare(_ body: Event.ProductionVerified, _ place: AuditPlace) throws {
         let verdict = try verdict(body.entity, body.window, place)
-        guard verdict.isSettled, body.settledFrom == verdict.settledFrom, body.settledThrough == verdict.settledThrough else {
-            throw AuditFailure(place, "settles through \(body.settledThrough), the inputs give \(verdict.settledThrough)")
+        guard verdict.isSettled, body.settledFrom == verdict.settledFrom, body.settledThrough == verdict.settledThrough
+        else {
+            throw AuditFailure(
+                place, "settles through \(body.settledThrough), the inputs give \(verdict.settledThrough)")
         }
         guard body.verified.wattHours == verdict.verifiedWattHours else {
-            throw AuditFailure(place, "says \(body.verified.wattHours) Wh, the inputs give \(verdict.verifiedWattHours) Wh")
+            throw AuditFailure(
+                place, "says \(body.verified.wattHours) Wh, the inputs give \(verdict.verifiedWattHours) Wh")
         }
         guard body.lowestConfidence.value == verdict.lowestConfidence else {
-            throw AuditFailure(place, "says lowest confidence \(body.lowestConfidence.value) ppm, the inputs give another")
+            throw AuditFailure(
+                place, "says lowest confidence \(body.lowestConfidence.value) ppm, the inputs give another")
         }
         let days = verdict.settledDays
         guard body.attestations.count == days.count else {
@@ -78,11 +91,16 @@ extension HouseAudit {
         for (envelope, day) in zip(body.attestations, days) {
             let attestation = try sealed(envelope, as: .attestation, place)
             guard attestation.payload == day.encoded else {
-                throw AuditFailure(place, "an attestation of \(day.meteringPoint), day \(day.dayStart), says something else than the inputs give")
+                throw AuditFailure(
+                    place,
+                    "an attestation of \(day.meteringPoint), day \(day.dayStart), says something else than the inputs give"
+                )
             }
         }
         let index = try window(body.window, place)
-        guard !windows[index].verified.contains(body.entity) else { throw AuditFailure(place, "verifies \(body.entity) twice") }
+        guard !windows[index].verified.contains(body.entity) else {
+            throw AuditFailure(place, "verifies \(body.entity) twice")
+        }
         windows[index].verified.append(body.entity)
         summary.verifiedWattHours += Int128(verdict.verifiedWattHours)
     }

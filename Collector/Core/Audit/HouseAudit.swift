@@ -20,6 +20,8 @@ package final class HouseAudit {
     /// In the order of their cuts.
     var windows: [AuditedWindow] = []
     var windowIndices: [WindowID: Int] = [:]
+    /// A window that was cut and whose input segments are not published: nothing may follow from it yet.
+    var uncomputed: WindowID?
     /// Profiles as transcripts carry them, by digest.
     var profiles: [Digest: [UInt8]] = [:]
     var statements: [StatementInput] = []
@@ -48,7 +50,8 @@ package final class HouseAudit {
         let images = try await HouseImages.load(pins, counter.tools)
         let place = AuditPlace.event(.start, kind: "Genesis")
         let registry: Registry
-        do throws(RegistrationRefusal) { registry = try Registry(images.genesis, check: counter.tools.isSigned) } catch {
+        do throws(RegistrationRefusal) { registry = try Registry(images.genesis, check: counter.tools.isSigned) } catch
+        {
             throw AuditFailure(place, "its manifest: \(error)")
         }
         let audit = HouseAudit(images, registry, counter, pins)
@@ -74,11 +77,14 @@ package final class HouseAudit {
         let place = AuditPlace.event(event.position, kind: event.kind)
         switch body {
         case .genesis:
-            guard event.position == .start else { throw AuditFailure(place, "a house has one genesis, its first event") }
+            guard event.position == .start else {
+                throw AuditFailure(place, "a house has one genesis, its first event")
+            }
         case .registered(let body): try register(body, event, place)
         case .epochOpened(let body): try open(body, place)
         case .epochReconciled, .recordRefused: break
-        case .findingMade, .streamForked, .streamEnded, .gatewayCloned, .identityChanged: intakeEvents.append((event, body))
+        case .findingMade, .streamForked, .streamEnded, .gatewayCloned, .identityChanged:
+            intakeEvents.append((event, body))
         case .windowCut(let body): try await cut(body, event, place)
         case .statementReceived(let body): try receive(statement: body, event, place)
         case .reviewReceived(let body): try receive(review: body, event, place)
@@ -101,7 +107,8 @@ package final class HouseAudit {
 
     private func finished(signatures: UInt64) -> AuditSummary {
         summary.heads = images.heads.map { image in
-            AuditSummary.Head(origin: image.origin.description, size: image.checkpoint.size, root: image.checkpoint.root)
+            AuditSummary.Head(
+                origin: image.origin.description, size: image.checkpoint.size, root: image.checkpoint.root)
         }
         summary.gateways = evidence.intake.gatewayIDs.count
         (summary.streams, summary.records, summary.readings) = (evidence.streams, evidence.records, evidence.readings)
@@ -144,7 +151,13 @@ package final class HouseAudit {
     }
 
     func window(_ id: WindowID, _ place: AuditPlace) throws -> Int {
-        guard let index = windowIndices[id] else { throw AuditFailure(place, "names window \(id), which was not cut before") }
+        guard uncomputed != id else {
+            throw AuditFailure(
+                .window(id), "its input segments are missing: nothing that follows from it can be checked")
+        }
+        guard let index = windowIndices[id] else {
+            throw AuditFailure(place, "names window \(id), which was not cut before")
+        }
         return index
     }
 
@@ -165,7 +178,9 @@ package final class HouseAudit {
 
     /// A payload that must be readable: its signature stands already.
     func payload<Payload: HousePayload>(_ message: SignedMessage, _ place: AuditPlace) throws -> Payload {
-        do throws(ShapeError) { return try Payload(decoding: message.payload) } catch { throw AuditFailure(place, "\(error)") }
+        do throws(ShapeError) { return try Payload(decoding: message.payload) } catch {
+            throw AuditFailure(place, "\(error)")
+        }
     }
 }
 

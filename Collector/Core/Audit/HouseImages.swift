@@ -67,7 +67,8 @@ package struct HouseImages: Sendable {
         try await reader.readEntries(tools)
         return try await genesis(
             LogImage(
-                origin: origin, note: note, checkpoint: checkpoint, entries: reader.entries, leaves: reader.hashes.first ?? []),
+                origin: origin, note: note, checkpoint: checkpoint, entries: reader.entries,
+                leaves: reader.hashes.first ?? []),
             tools)
     }
 
@@ -112,7 +113,8 @@ package struct HouseImages: Sendable {
                     .isSigned(byKey: genesis.keys.log, tools)
             else { throw AuditFailure(place, "carries no checkpoint of \(entry.ended) signed by the log key") }
             guard last.size > before.size || before.root(size: last.size) == last.root else {
-                throw AuditFailure(place, "its checkpoint of \(entry.ended) is not a prefix of what is held of that epoch")
+                throw AuditFailure(
+                    place, "its checkpoint of \(entry.ended) is not a prefix of what is held of that epoch")
             }
         }
     }
@@ -128,7 +130,8 @@ package struct HouseImages: Sendable {
             }
         }
         if let root = pins.root, !genesis.keys.roots.contains(root) {
-            throw AuditFailure(.event(.start, kind: "Genesis"), "is another house: the root key given is not among its roots")
+            throw AuditFailure(
+                .event(.start, kind: "Genesis"), "is another house: the root key given is not among its roots")
         }
     }
 }
@@ -138,6 +141,8 @@ extension LogImage {
     func epochEntry() throws -> EpochEntry {
         let place = AuditPlace.entry(origin.log, LogPosition(epoch: origin.epoch, index: 0))
         guard let first = entries.first else { throw AuditFailure(place, "is missing") }
-        do throws(LogEntryError) { return try EpochEntry(decoding: first) } catch { throw AuditFailure(place, "\(error)") }
+        do throws(LogEntryError) { return try EpochEntry(decoding: first) } catch {
+            throw AuditFailure(place, "\(error)")
+        }
     }
 }

@@ -6,17 +6,40 @@ internal import Quantities
 enum InputDifference {
     /// The first difference, in the order of the items. Nil when there is none.
     static func first(expected: WindowInputs, found: WindowInputs) -> String? {
-        if expected.header != found.header { return "item 0: another window, tenant, asset or mode than genesis and grid give" }
-        if expected.manifest != found.manifest { return "item 1: manifest \(found.manifest.id), in force is \(expected.manifest.id)" }
-        if let text = lists(expected.registrations, found.registrations, "items 2 (registrations)", \.id.description) { return text }
-        if let text = lists(expected.carries, found.carries, "items 4 (carry from the window before)", \.entity.text) { return text }
-        if let text = lists(expected.openings, found.openings, "items 5 (settled reading from the window before)", { "\($0.key.meteringPoint) \($0.key.meter) \($0.key.quantity)" }) { return text }
-        if let text = lists(expected.spans, found.spans, "items 6 (settled from, complete through)", \.entity.text) { return text }
+        if expected.header != found.header {
+            return "item 0: another window, tenant, asset or mode than genesis and grid give"
+        }
+        if expected.manifest != found.manifest {
+            return "item 1: manifest \(found.manifest.id), in force is \(expected.manifest.id)"
+        }
+        if let text = lists(expected.registrations, found.registrations, "items 2 (registrations)", \.id.description) {
+            return text
+        }
+        if let text = lists(expected.carries, found.carries, "items 4 (carry from the window before)", \.entity.text) {
+            return text
+        }
+        if let text = lists(
+            expected.openings, found.openings, "items 5 (settled reading from the window before)",
+            { "\($0.key.meteringPoint) \($0.key.meter) \($0.key.quantity)" })
+        {
+            return text
+        }
+        if let text = lists(expected.spans, found.spans, "items 6 (settled from, complete through)", \.entity.text) {
+            return text
+        }
         if let text = readings(expected, found) { return text }
-        if let text = lists(expected.reads, found.reads, "items 7 (reads)", { "\($0.meter) read \($0.index)" }) { return text }
-        if let text = lists(expected.profiles, found.profiles, "items 3 (profiles)", \.digest.description) { return text }
-        if let text = lists(expected.statements, found.statements, "items 9 (statements)", \.identity.description) { return text }
-        if let text = lists(expected.reviews, found.reviews, "items 10 (reviews)", \.identity.description) { return text }
+        if let text = lists(expected.reads, found.reads, "items 7 (reads)", { "\($0.meter) read \($0.index)" }) {
+            return text
+        }
+        if let text = lists(expected.profiles, found.profiles, "items 3 (profiles)", \.digest.description) {
+            return text
+        }
+        if let text = lists(expected.statements, found.statements, "items 9 (statements)", \.identity.description) {
+            return text
+        }
+        if let text = lists(expected.reviews, found.reviews, "items 10 (reviews)", \.identity.description) {
+            return text
+        }
         return lists(expected.lifts, found.lifts, "items 11 (statements that lift)", \.meteringPoint.text)
     }
 
@@ -42,18 +65,22 @@ enum InputDifference {
                 return reading(mine, theirs, own.meteringPoint)
             }
             if own.readings.count > other.readings.count {
-                return "items 8: \(name(own.readings[other.readings.count])) of \(own.meteringPoint) is evidence and is left out"
+                return
+                    "items 8: \(name(own.readings[other.readings.count])) of \(own.meteringPoint) is evidence and is left out"
             }
             if other.readings.count > own.readings.count {
-                return "items 8: \(name(other.readings[own.readings.count])) of \(own.meteringPoint) is not admissible evidence"
+                return
+                    "items 8: \(name(other.readings[own.readings.count])) of \(own.meteringPoint) is not admissible evidence"
             }
         }
-        return lists(expected.points.map(\.meteringPoint), found.points.map(\.meteringPoint), "items 8 (readings)", \.text)
+        return lists(
+            expected.points.map(\.meteringPoint), found.points.map(\.meteringPoint), "items 8 (readings)", \.text)
     }
 
     private static func reading(_ own: InputReading, _ other: InputReading, _ point: Identifier) -> String {
         if own.record == other.record, own.sampleIndex == other.sampleIndex {
-            return "items 8: \(name(other)) of \(point) says \(words(other)), its record says \(words(own)) at \(own.time)"
+            return
+                "items 8: \(name(other)) of \(point) says \(words(other)), its record says \(words(own)) at \(own.time)"
         }
         return own.time <= other.time
             ? "items 8: \(name(own)) of \(point) is evidence and is left out, or moved"
@@ -63,7 +90,8 @@ enum InputDifference {
     private static func isSame(
         _ a: InputReading, in expected: WindowInputs, _ b: InputReading, in found: WindowInputs
     ) -> Bool {
-        a.time == b.time && a.record == b.record && a.sampleIndex == b.sampleIndex && a.status == b.status && a.words == b.words
+        a.time == b.time && a.record == b.record && a.sampleIndex == b.sampleIndex && a.status == b.status
+            && a.words == b.words
             && expected.reads.indices.contains(a.read) && found.reads.indices.contains(b.read)
             && expected.reads[a.read] == found.reads[b.read]
     }

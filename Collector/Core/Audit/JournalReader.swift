@@ -59,7 +59,8 @@ package struct JournalReader {
         }
         let last = sequences[entry.stage] ?? 0
         guard entry.sequence == last &+ 1 else {
-            throw AuditFailure(place, "number \(entry.sequence) of stream \(entry.stage.rawValue) follows \(last): one is missing")
+            throw AuditFailure(
+                place, "number \(entry.sequence) of stream \(entry.stage.rawValue) follows \(last): one is missing")
         }
         sequences[entry.stage] = entry.sequence
         if let lastTime, entry.time < lastTime {
@@ -76,7 +77,9 @@ package struct JournalReader {
         let (salt, payload): ([UInt8], [UInt8])
         do throws(ShapeError) {
             let parts = try item.array(count: 2, "record")
-            (salt, payload) = (try parts[0].bytes(count: JournalEntry.saltBytes, "record[0]"), try parts[1].bytes("record[1]"))
+            (salt, payload) = (
+                try parts[0].bytes(count: JournalEntry.saltBytes, "record[0]"), try parts[1].bytes("record[1]")
+            )
         } catch { throw AuditFailure(place, "beside it stands no salt and payload (\(error))") }
         let digest = Digest(of: salt, payload)
         guard digest == entry.digest else {

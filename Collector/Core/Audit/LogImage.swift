@@ -64,7 +64,8 @@ extension LogImage {
         }
         try await reader.compareTiles(tools)
         return LogImage(
-            origin: origin, note: note, checkpoint: checkpoint, entries: reader.entries, leaves: reader.hashes.first ?? [])
+            origin: origin, note: note, checkpoint: checkpoint, entries: reader.entries,
+            leaves: reader.hashes.first ?? [])
     }
 }
 
@@ -179,10 +180,12 @@ struct TreeReader {
         {
             return AuditFailure(
                 .entry(log, LogPosition(epoch: epoch, index: UInt64(index))),
-                "is not the entry that was hashed: the signed tree has \(published[index]) there, this entry gives \(own[index])")
+                "is not the entry that was hashed: the signed tree has \(published[index]) there, this entry gives \(own[index])"
+            )
         }
         return AuditFailure(
             .file(path + "checkpoint"),
-            "root \(checkpoint.root.bytes.base64) over \(checkpoint.size) entries, the entries give \(frontier.root.bytes.base64)")
+            "root \(checkpoint.root.bytes.base64) over \(checkpoint.size) entries, the entries give \(frontier.root.bytes.base64)"
+        )
     }
 }

@@ -38,7 +38,8 @@ package struct SealedTranscript: Sendable {
         let place = AuditPlace.window(seal.window)
         let root = Transcript.root(seal.segments)
         guard root == seal.transcriptRoot else {
-            throw AuditFailure(place, "its seal's transcript root is \(seal.transcriptRoot), the segments it lists give \(root)")
+            throw AuditFailure(
+                place, "its seal's transcript root is \(seal.transcriptRoot), the segments it lists give \(root)")
         }
         var bytes: [SegmentReference.Kind: [[UInt8]]] = [:]
         for (index, reference) in seal.segments.enumerated() {
@@ -53,7 +54,8 @@ package struct SealedTranscript: Sendable {
             throw AuditFailure(place, "its seal lists not inputs, checkpoints and one output, in this order")
         }
         return SealedTranscript(
-            seal: seal, identity: identity, inputs: bytes[.inputs] ?? [], checkpoints: (bytes[.checkpoints] ?? []).flatMap(\.self),
+            seal: seal, identity: identity, inputs: bytes[.inputs] ?? [],
+            checkpoints: (bytes[.checkpoints] ?? []).flatMap(\.self),
             output: outputs[0])
     }
 

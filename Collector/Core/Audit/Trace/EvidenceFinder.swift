@@ -54,14 +54,17 @@ final class EvidenceFinder {
             throw AuditFailure(.file("log/evidence"), "has no record \(identity), which a transcript names")
         }
         let entry = place.entry
-        let at = AuditPlace.record(place.position, gateway: entry.gateway, stream: entry.stream, sequence: entry.sequence)
+        let at = AuditPlace.record(
+            place.position, gateway: entry.gateway, stream: entry.stream, sequence: entry.sequence)
         var reader = bundles[place.position.epoch] ?? RecordBundles(.evidence, epoch: place.position.epoch)
         let item = try await reader.item(place.position.index, tools)
         bundles[place.position.epoch] = reader
         guard case .bytes(let envelope) = item else { throw AuditFailure(at, "its envelope was erased or is none") }
         do {
             let message = try SignedMessage(parsing: envelope, as: .record)
-            guard message.identity == identity else { throw AuditFailure(at, "its envelope has another identity than its entry") }
+            guard message.identity == identity else {
+                throw AuditFailure(at, "its envelope has another identity than its entry")
+            }
             return FoundRecord(place: place, message: message, record: try Record(decoding: message.payload))
         } catch let error as AuditFailure { throw error } catch { throw AuditFailure(at, "is no record (\(error))") }
     }
@@ -75,7 +78,8 @@ final class EvidenceFinder {
         guard checkpoint.size <= image.size, place.position.index < checkpoint.size else { return (false, 0) }
         let proof = image.inclusionProof(index: place.position.index, size: checkpoint.size)
         let isHeld = MerkleTree.verifyInclusion(
-            leaf: image.leaves[Int(place.position.index)], index: place.position.index, size: checkpoint.size, proof: proof,
+            leaf: image.leaves[Int(place.position.index)], index: place.position.index, size: checkpoint.size,
+            proof: proof,
             root: checkpoint.root)
         return (isHeld, proof.count)
     }

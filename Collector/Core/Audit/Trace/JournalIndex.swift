@@ -54,7 +54,8 @@ struct JournalIndex {
         case .transcriptSealed(let body):
             let seal: Seal = try Self.payload(body, .seal, place)
             windows[seal.window, default: WindowEvents()].seal = Found(event: event, body: body)
-        case .replayCompared(let body): windows[body.window, default: WindowEvents()].replay = Found(event: event, body: body)
+        case .replayCompared(let body):
+            windows[body.window, default: WindowEvents()].replay = Found(event: event, body: body)
         case .proofReceived(let body):
             let proof: Proof = try Self.payload(body, .proof, place)
             windows[proof.window, default: WindowEvents()].proofs.append(Found(event: event, body: body))
@@ -69,7 +70,9 @@ struct JournalIndex {
     }
 
     private mutating func settle(_ body: Event, _ event: JournalEvent, _ place: AuditPlace) throws {
-        do throws(LedgerError) { try ledger.apply(body, at: event.time) } catch { throw AuditFailure(place, "\(error)") }
+        do throws(LedgerError) { try ledger.apply(body, at: event.time) } catch {
+            throw AuditFailure(place, "\(error)")
+        }
         if let transfer = body.transfer { transfers[transfer.id] = event }
     }
 

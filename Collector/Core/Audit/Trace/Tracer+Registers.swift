@@ -17,13 +17,17 @@ private struct SettledReading {
 }
 
 extension Tracer {
-    func showRegisters(_ entity: Identifier, _ inputs: WindowInputs, _ outcome: WindowOutcome, _ seal: Seal) async throws {
+    func showRegisters(_ entity: Identifier, _ inputs: WindowInputs, _ outcome: WindowOutcome, _ seal: Seal)
+        async throws
+    {
         let plant = InputPlant(inputs)
-        guard let span = plant.span(of: entity), let verdict = outcome.verdicts.first(where: { $0.entity == entity }) else { return }
+        guard let span = plant.span(of: entity), let verdict = outcome.verdicts.first(where: { $0.entity == entity })
+        else { return }
         var sum: Int64 = 0
         for point in plant.points(of: entity) {
             guard let meter = plant.meter(point.revenueMeter) else { continue }
-            for closing in verdict.openings where closing.key.meteringPoint == point.id && closing.key.meter == meter.id {
+            for closing in verdict.openings where closing.key.meteringPoint == point.id && closing.key.meter == meter.id
+            {
                 let isExport = closing.key.quantity == .activeExport
                 guard isExport || point.direction == .exportMinusImport else { continue }
                 let opening = opening(closing, inputs, plant, meter, span)
@@ -54,7 +58,8 @@ extension Tracer {
     ) -> SettledReading {
         if let known = plant.opening(closing.key) {
             return SettledReading(
-                name: "opening", record: known.record, sampleIndex: known.sampleIndex, count: known.count, unit: known.unit,
+                name: "opening", record: known.record, sampleIndex: known.sampleIndex, count: known.count,
+                unit: known.unit,
                 time: known.time)
         }
         let readings = inputs.points.first { $0.meteringPoint == closing.key.meteringPoint }?.readings ?? []
@@ -68,7 +73,8 @@ extension Tracer {
         }
         let reading = readings[first.reading]
         return SettledReading(
-            name: "opening", record: reading.record, sampleIndex: reading.sampleIndex, count: first.count, unit: first.unit,
+            name: "opening", record: reading.record, sampleIndex: reading.sampleIndex, count: first.count,
+            unit: first.unit,
             time: reading.time)
     }
 
@@ -78,11 +84,13 @@ extension Tracer {
         let lower = RegisterCount.whole(opening.count, unit: opening.unit, ratio: meter.ratio) ?? 0
         let upper = RegisterCount.whole(closing.count, unit: closing.unit, ratio: meter.ratio) ?? 0
         let energy = upper &- lower
-        var step = TraceStep("The register \(key.quantity) of \(key.meter) (\(meter.vendor) \(meter.model), serial \(meter.serial))")
+        var step = TraceStep(
+            "The register \(key.quantity) of \(key.meter) (\(meter.vendor) \(meter.model), serial \(meter.serial))")
         step.line("opening", "\(opening.time)  \(opening.count) × \(opening.unit) Wh = \(kilowattHours(lower))")
         step.line("closing", "\(closing.time)  \(closing.count) × \(closing.unit) Wh = \(kilowattHours(upper))")
         step.line("difference", kilowattHours(energy))
-        step.check(closing.time > opening.time && energy >= 0, "the register went on from the opening to the closing reading")
+        step.check(
+            closing.time > opening.time && energy >= 0, "the register went on from the opening to the closing reading")
         trace.steps.append(step)
         return energy
     }
@@ -102,11 +110,18 @@ extension Tracer {
         let read = inputs.reads.firstIndex { $0.meter == key.meter && $0.index == sample.read }
         if let read {
             let input = inputs.reads[read]
-            step.line("request", "function \(input.function), address \(input.address), \(input.count) registers, profile \(profileName(input, inputs))")
+            step.line(
+                "request",
+                "function \(input.function), address \(input.address), \(input.count) registers, profile \(profileName(input, inputs))"
+            )
         }
         showWords(sample.words, &step)
         step.check(
-            read.map { decoded(sample, as: $0, key, meter, inputs, at: reading.time).contains { $0 == reading.count % ($1 ?? .max) } } ?? false,
+            read.map {
+                decoded(sample, as: $0, key, meter, inputs, at: reading.time).contains {
+                    $0 == reading.count % ($1 ?? .max)
+                }
+            } ?? false,
             "the words decode through the profile to count \(reading.count)")
         showRecord(found, body, sample, reading, seal, &step)
     }
@@ -119,14 +134,17 @@ extension Tracer {
     /// Sixteen words a line.
     private func showWords(_ words: [UInt8], _ step: inout TraceStep) {
         for start in stride(from: 0, to: words.count, by: 32) {
-            let part = stride(from: start, to: min(start + 32, words.count), by: 2).map { words[$0..<min($0 + 2, words.count)].hex }
+            let part = stride(from: start, to: min(start + 32, words.count), by: 2).map {
+                words[$0..<min($0 + 2, words.count)].hex
+            }
             step.line(start == 0 ? "words" : "", part.joined(separator: " "))
         }
     }
 
     /// What the words say of the counter, with the modulus of its register.
     private func decoded(
-        _ sample: Readings.Sample, as read: Int, _ key: CounterKey, _ meter: Meter, _ inputs: WindowInputs, at time: UTCInstant
+        _ sample: Readings.Sample, as read: Int, _ key: CounterKey, _ meter: Meter, _ inputs: WindowInputs,
+        at time: UTCInstant
     ) -> [(UInt64, UInt64?)] {
         guard let span = inputs.spans.first else { return [] }
         let reading = InputReading(
@@ -138,28 +156,36 @@ extension Tracer {
     }
 
     private func showRecord(
-        _ found: EvidenceFinder.FoundRecord, _ body: Readings, _ sample: Readings.Sample, _ reading: SettledReading, _ seal: Seal,
+        _ found: EvidenceFinder.FoundRecord, _ body: Readings, _ sample: Readings.Sample, _ reading: SettledReading,
+        _ seal: Seal,
         _ step: inout TraceStep
     ) {
         let (entry, record, message) = (found.place.entry, found.record, found.message)
-        step.line("record", "gateway \(entry.gateway), stream \(entry.stream), seq \(entry.sequence), sample \(reading.sampleIndex)")
+        step.line(
+            "record",
+            "gateway \(entry.gateway), stream \(entry.stream), seq \(entry.sequence), sample \(reading.sampleIndex)")
         step.line("identity", "\(entry.identity)")
-        step.line("received", "\(entry.receivedAt), log/evidence/\(found.place.position.epoch) entry \(found.place.position.index)")
+        step.line(
+            "received",
+            "\(entry.receivedAt), log/evidence/\(found.place.position.epoch) entry \(found.place.position.index)")
         let key = gatewayKey(message, at: record.place.sequence, entry)
         let algorithm = message.algorithm == .es256 ? "ES256" : "EdDSA"
-        step.check(key != nil, "\(algorithm) signature by \(entry.gateway)'s key \(message.kid.hex), registered when it came")
+        step.check(
+            key != nil, "\(algorithm) signature by \(entry.gateway)'s key \(message.kid.hex), registered when it came")
         if record.place.sequence > 1 {
             let before = records.place(entry.stream, record.place.sequence - 1)?.entry.identity
             step.check(
                 before == nil || before == record.place.previous,
                 before == nil
-                    ? "it follows a skip of its stream" : "it follows seq \(record.place.sequence - 1) of its stream: identity = field 5")
+                    ? "it follows a skip of its stream"
+                    : "it follows seq \(record.place.sequence - 1) of its stream: identity = field 5")
         }
         if record.clock.sync == 2 {
             let zero = record.clock.utc.milliseconds &- Int64(clamping: record.clock.uptimeMilliseconds)
             let time = zero &+ Int64(clamping: body.base) &+ Int64(clamping: sample.dt)
             step.check(
-                UTCInstant(milliseconds: time) == reading.time, "its time follows from the record's own clocks: \(reading.time)")
+                UTCInstant(milliseconds: time) == reading.time,
+                "its time follows from the record's own clocks: \(reading.time)")
         }
         let (isIn, hashes) = records.isIncluded(found.place, in: seal.evidence)
         step.check(isIn, "it is in the tree of \(seal.evidence.size) records that the seal names (\(hashes) hashes)")
@@ -168,7 +194,9 @@ extension Tracer {
     /// The registered key, or one a record of the gateway named, that signed.
     private func gatewayKey(_ message: SignedMessage, at sequence: UInt64, _ entry: EvidenceEntry) -> [UInt8]? {
         let keys = index.registry.gatewayKeys(entry.gateway, at: entry.receivedAt)?.keys ?? []
-        return keys.first { !$0.isRevoked && KeyID.kid(ofSPKI: $0.spki) == message.kid && tools.isSigned(message, $0.spki) }?.spki
+        return keys.first {
+            !$0.isRevoked && KeyID.kid(ofSPKI: $0.spki) == message.kid && tools.isSigned(message, $0.spki)
+        }?.spki
     }
 
     // MARK: - Registrations
@@ -184,11 +212,14 @@ extension Tracer {
             ("entity", index.registry.document(RegistrationSubject(kind: 3, id: entity), at: instant))
         ]
         for point in site.meteringPoints {
-            documents.append(("point", index.registry.document(RegistrationSubject(kind: 4, id: point.id), at: instant)))
-            documents.append(("meter", index.registry.document(RegistrationSubject(kind: 5, id: point.revenueMeter), at: instant)))
+            documents.append(
+                ("point", index.registry.document(RegistrationSubject(kind: 4, id: point.id), at: instant)))
+            documents.append(
+                ("meter", index.registry.document(RegistrationSubject(kind: 5, id: point.revenueMeter), at: instant)))
         }
         for gateway in site.gateways {
-            documents.append(("gateway", index.registry.document(RegistrationSubject(kind: 6, id: gateway.id), at: instant)))
+            documents.append(
+                ("gateway", index.registry.document(RegistrationSubject(kind: 6, id: gateway.id), at: instant)))
             let key = RegistrationSubject(kind: 2, role: KeyRole.gateway.rawValue, id: gateway.id)
             documents.append(("key", index.registry.document(key, at: instant)))
         }
@@ -197,10 +228,14 @@ extension Tracer {
                 step.check(false, "a registration of the \(name)")
                 continue
             }
-            step.line(name, "\(subject(document)), \(envelopes) signature(s), log/journal/\(event.position.epoch) entry \(event.position.index)")
+            step.line(
+                name,
+                "\(subject(document)), \(envelopes) signature(s), log/journal/\(event.position.epoch) entry \(event.position.index)"
+            )
         }
         step.check(
-            true, "each is signed by a root key of genesis; meters, metering points and the gateway's key by two persons too")
+            true,
+            "each is signed by a root key of genesis; meters, metering points and the gateway's key by two persons too")
     }
 
     private func subject(_ document: RegisteredDocument) -> String {

@@ -25,12 +25,16 @@ extension Tracer {
         step.line("found", "log/journal/\(found.event.position.epoch) entry \(found.event.position.index)")
         step.check(tools.isSigned(message, images.genesis.keys.seal), "the decision is signed by the house's seal key")
         step.check(decision.outputDigest == issuance.outputDigest, "it is about the digest that was issued")
-        step.check(events.replay?.body.isEqual == true, "another process of the house had replayed the window to the same digest")
+        step.check(
+            events.replay?.body.isEqual == true,
+            "another process of the house had replayed the window to the same digest")
         let manifest = index.registry.manifest(at: events.cut?.body.start ?? decision.decidedAt)
         for kind in manifest.gate.kinds { showProofs(kind, decision, issuance, manifest, events, &step) }
     }
 
-    private func decision(_ found: JournalIndex.Found<Event.Received>) -> (message: SignedMessage, decision: GateDecision)? {
+    private func decision(_ found: JournalIndex.Found<Event.Received>) -> (
+        message: SignedMessage, decision: GateDecision
+    )? {
         do {
             let message = try SignedMessage(
                 parsing: found.body.envelope, as: .decision, bytesMax: SignedMessage.documentBytesMax)
@@ -44,7 +48,8 @@ extension Tracer {
     ) {
         var organisations: [Identifier] = []
         for found in events.proofs {
-            guard let (message, proof) = proof(found), proof.kind == kind, proof.principal == nil || proof.principal == issuance.principal,
+            guard let (message, proof) = proof(found), proof.kind == kind,
+                proof.principal == nil || proof.principal == issuance.principal,
                 proof.outputDigest == decision.outputDigest
             else { continue }
             let key = index.registry.key(kid: message.kid, role: kind.role, at: decision.decidedAt)
@@ -53,9 +58,14 @@ extension Tracer {
             let isFresh = proof.issuedAt <= decision.decidedAt && decision.decidedAt < end
             let agrees = proof.isValid && proof.replayDigest == decision.outputDigest
             let organisation = key?.organisation.text ?? "nobody"
-            step.line(kind.rawValue, "\(proof.verifier) of \(organisation), issued \(proof.issuedAt), good until \(end)")
-            step.check(isSigned && isFresh && agrees, "\(kind.rawValue): signature, fresh, VALID, own replay digest = sealed digest")
-            if let key, isSigned, isFresh, agrees, !organisations.contains(key.organisation) { organisations.append(key.organisation) }
+            step.line(
+                kind.rawValue, "\(proof.verifier) of \(organisation), issued \(proof.issuedAt), good until \(end)")
+            step.check(
+                isSigned && isFresh && agrees,
+                "\(kind.rawValue): signature, fresh, VALID, own replay digest = sealed digest")
+            if let key, isSigned, isFresh, agrees, !organisations.contains(key.organisation) {
+                organisations.append(key.organisation)
+            }
         }
         step.check(
             Int64(organisations.count) >= manifest.gate.quorum,
@@ -72,7 +82,8 @@ extension Tracer {
     // MARK: - Seal
 
     func showSeal(
-        _ transcript: SealedTranscript, _ outcome: WindowOutcome, _ cut: JournalIndex.Found<Event.WindowCut>, _ event: JournalEvent
+        _ transcript: SealedTranscript, _ outcome: WindowOutcome, _ cut: JournalIndex.Found<Event.WindowCut>,
+        _ event: JournalEvent
     ) {
         let seal = transcript.seal
         var step = TraceStep("The seal")
@@ -98,7 +109,8 @@ extension Tracer {
     // MARK: - Allocation
 
     func showAllocation(
-        _ issuance: Event.IssuanceComplete, _ outcome: WindowOutcome, _ inputs: WindowInputs, _ events: JournalIndex.WindowEvents
+        _ issuance: Event.IssuanceComplete, _ outcome: WindowOutcome, _ inputs: WindowInputs,
+        _ events: JournalIndex.WindowEvents
     ) {
         var step = TraceStep("The allocation")
         defer { trace.steps.append(step) }
@@ -115,18 +127,25 @@ extension Tracer {
         let carried = rest < 0 ? quotient - 1 : quotient
         let raw = Int128(row.verifiedWattHours) * Int128(rate.numerator) + carried
         step.line("entity", "\(row.verifiedWattHours) Wh × \(rate.numerator)/\(rate.denominator) minor units per Wh")
-        step.line("amount", "⌊(\(row.verifiedWattHours) × \(rate.numerator) + \(carried)) / \(rate.denominator)⌋ = \(total), rest \(out.numerator)")
+        step.line(
+            "amount",
+            "⌊(\(row.verifiedWattHours) × \(rate.numerator) + \(carried)) / \(rate.denominator)⌋ = \(total), rest \(out.numerator)"
+        )
         step.line("share", "\(row.ppm) ppm of \(total) = \(row.amount.minorUnits) minor units to \(row.account)")
         step.check(
-            raw >= 0 && total == raw / Int128(rate.denominator) && Int128(out.numerator) == raw % Int128(rate.denominator),
+            raw >= 0 && total == raw / Int128(rate.denominator)
+                && Int128(out.numerator) == raw % Int128(rate.denominator),
             "Σ of the entity's rows = ⌊raw / denominator⌋, and the rest is carried on")
         let floor = total * Int128(row.ppm) / 1_000_000
         step.check(
             (floor...floor + 1).contains(Int128(row.amount.minorUnits)),
             "the share is ⌊total × ppm⌋, or one minor unit more as the largest remainder")
-        step.check(row.amount == issuance.amount && row.account == issuance.account, "allocated = issued: \(row.amount)")
         step.check(
-            events.allocation?.body.allocations == outcome.output.allocations, "the Journal's AllocationCalculated has the replay's rows")
+            row.amount == issuance.amount && row.account == issuance.account,
+            "allocated = issued: \(row.amount.description)")
+        step.check(
+            events.allocation?.body.allocations == outcome.output.allocations,
+            "the Journal's AllocationCalculated has the replay's rows")
     }
 
     // MARK: - Days
@@ -141,11 +160,16 @@ extension Tracer {
                 let name = source.name.utf8.count > 24 ? source.name.prefix(16) + "…" : source.name[...]
                 step.line(
                     source.source.rawValue,
-                    "\(name) \(kilowattHours(source.wattHours)), deviation \(source.deviation) ppm, agreement \(source.agreement) ppm")
+                    "\(name) \(kilowattHours(source.wattHours)), deviation \(source.deviation) ppm, agreement \(source.agreement) ppm"
+                )
             }
             step.line("coverage", "\(day.coverage) ppm of the day's intervals")
-            step.line("confidence", "\(day.confidence) ppm (base \(day.base) ppm), grade \(day.grade.rawValue): \(day.outcome.rawValue)")
-            for finding in day.findings { step.line("finding", "\(finding.kind.rawValue) × \(finding.count) \(finding.text)") }
+            step.line(
+                "confidence",
+                "\(day.confidence) ppm (base \(day.base) ppm), grade \(day.grade.rawValue): \(day.outcome.rawValue)")
+            for finding in day.findings {
+                step.line("finding", "\(finding.kind.rawValue) × \(finding.count) \(finding.text)")
+            }
             var isAttested = false
             if let envelopes = production?.body.attestations, envelopes.indices.contains(number) {
                 do throws(EnvelopeError) {

@@ -31,7 +31,8 @@ package final class Tracer {
 
     private func walk(_ id: TransferID, isPinned: Bool) async throws {
         guard let entry = index.ledger.entry(id), let event = index.transfers[id] else {
-            throw AuditFailure(.file("log/journal"), "has no transfer \(id): name a transaction id of this house (32 hex digits)")
+            throw AuditFailure(
+                .file("log/journal"), "has no transfer \(id): name a transaction id of this house (32 hex digits)")
         }
         showTransfer(entry, event)
         guard let lot = showProvenance(entry) else { return }
@@ -66,7 +67,8 @@ package final class Tracer {
 
     private func verifier(of proof: JournalIndex.Found<Event.Received>) -> Identifier? {
         do {
-            let payload: Proof = try JournalIndex.payload(proof.body, .proof, .event(proof.event.position, kind: proof.event.kind))
+            let payload: Proof = try JournalIndex.payload(
+                proof.body, .proof, .event(proof.event.position, kind: proof.event.kind))
             return payload.verifier
         } catch { return nil }  // It was read once when the index was made.
     }
@@ -80,7 +82,8 @@ package final class Tracer {
             root: image.root(size: image.size))
         step.check(
             isIn && image.size == image.checkpoint.size,
-            "Journal entry \(position.index) is in the tree of \(image.size) that the log key signed (\(proof.count) hashes)")
+            "Journal entry \(position.index) is in the tree of \(image.size) that the log key signed (\(proof.count) hashes)"
+        )
     }
 
     // MARK: - Ledger
@@ -89,7 +92,8 @@ package final class Tracer {
         let transfer = entry.transfer
         var step = TraceStep("The transfer \(transfer.id)")
         step.line("what", "\(event.kind) at \(event.time)")
-        step.line("amount", "\(transfer.amount) \(images.genesis.asset), \(transfer.debit) → \(transfer.credit)")
+        step.line(
+            "amount", "\(transfer.amount.description) \(images.genesis.asset), \(transfer.debit) → \(transfer.credit)")
         if let order = entry.order { step.line("order", "\"\(order.memo)\", issued \(order.issuedAt)") }
         step.line("found", "log/journal/\(event.position.epoch) entry \(event.position.index)")
         checkInclusion(of: event.position, in: &step)
@@ -101,11 +105,15 @@ package final class Tracer {
         if entry.kind == .issued { return entry.transfer.id }
         let lots = Provenance(index.ledger).lots(of: entry.transfer.id)
         var step = TraceStep("Where it came from (first in, first out)")
-        for lot in lots { step.line("\(lot.amount)", "issued with \(lot.issuance)") }
+        for lot in lots { step.line(lot.amount.description, "issued with \(lot.issuance)") }
         let sum = lots.reduce(Int128(0)) { $0 + Int128($1.amount.minorUnits) }
-        step.check(sum == Int128(entry.transfer.amount.minorUnits), "the parts add up to the transfer's amount, or it moved nothing")
+        step.check(
+            sum == Int128(entry.transfer.amount.minorUnits),
+            "the parts add up to the transfer's amount, or it moved nothing")
         trace.steps.append(step)
-        for lot in lots.dropFirst() { trace.notes.append("another part, \(lot.amount): kilomint-audit trace \(lot.issuance)") }
+        for lot in lots.dropFirst() {
+            trace.notes.append("another part, \(lot.amount.description): kilomint-audit trace \(lot.issuance)")
+        }
         return lots.first?.issuance
     }
 
@@ -118,9 +126,11 @@ package final class Tracer {
         }
         let body = issuance.body
         step.line("window", "\(body.window), entity \(body.entity), principal \(body.principal)")
-        step.line("amount", "\(body.amount) \(images.genesis.asset) to \(body.account)")
+        step.line("amount", "\(body.amount.description) \(images.genesis.asset) to \(body.account)")
         step.line("found", "log/journal/\(issuance.event.position.epoch) entry \(issuance.event.position.index)")
-        step.check(credit.amount == body.amount && credit.credit == body.account, "credited = issued: \(credit.amount) to \(credit.credit)")
+        step.check(
+            credit.amount == body.amount && credit.credit == body.account,
+            "credited = issued: \(credit.amount.description) to \(credit.credit)")
         step.check(TransferID(creditFor: credit.cause) == id, "the credit's id follows from the issuance's event id")
         let same = index.issuances.values.count {
             $0.body.window == body.window && $0.body.principal == body.principal && $0.body.entity == body.entity

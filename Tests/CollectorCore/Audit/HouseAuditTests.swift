@@ -1,0 +1,82 @@
+// The audit of a house that is sound, and of every way of not being so that somebody could think of.
+
+import CBOR
+import CollectorCore
+import Evidence
+import Keys
+import Kit
+import Proofs
+import Quantities
+import Testing
+
+struct HouseAuditTests {
+    @Test func aSoundHouseHolds() async throws {
+        let house = try PublishedHouse()
+        let summary = try await house.verify()
+        #expect(summary.windowsSealed == 2)
+        #expect(summary.verifiedWattHours == 36_000)
+        #expect(summary.supply == 36_000_000)
+        #expect(summary.issuances == 4)
+        #expect(summary.transfers == 5)
+        #expect(summary.records == 50)
+        #expect(!summary.isPinned)
+    }
+
+    @Test func pinsNameTheHouse() async throws {
+        let house = try PublishedHouse()
+        let root = house.keys["root"]!.publicKey.spki
+        let raw = Array(house.genesis.keys.log.suffix(32))
+        let key = NoteVerifierKey(name: "test.example/house/journal/1", ed25519: raw)
+        #expect(try await house.verify(AuditPins(houseKey: key, root: root)).isPinned)
+        await #expect(throws: AuditFailure.self) {
+            _ = try await house.verify(AuditPins(root: house.keys["owner"]!.publicKey.spki))
+        }
+        let other = NoteVerifierKey(name: "test.example/house/journal/1", ed25519: Array(raw.reversed()))
+        await #expect(throws: AuditFailure.self) { _ = try await house.verify(AuditPins(houseKey: other)) }
+    }
+
+    /// No bit of any published file can change unseen.
+    @Test func everyFlippedBitIsFound() async throws {
+        let house = try PublishedHouse()
+        var random = SeededGenerator(seed: 20_160_707)
+        for path in house.files.keys.sorted() {
+            // A window's checkpoint segment is empty when its inputs fill one segment.
+            guard let bytes = house.files[path], !bytes.isEmpty else { continue }
+            for _ in 0..<3 {
+                var damaged = house
+                let bit = Int.random(in: 0..<bytes.count * 8, using: &random)
+                var changed = bytes
+                changed[bit / 8] ^= 1 << UInt8(bit % 8)
+                damaged.replace(path, with: changed)
+                await #expect(throws: AuditFailure.self, "bit \(bit) of \(path), seed \(random.seed)") {
+                    _ = try await damaged.verify()
+                }
+            }
+        }
+    }
+
+    /// The log that was changed is named, not one that follows from it.
+    @Test(arguments: [
+        ("log/evidence/1/checkpoint", "log/evidence/1/checkpoint"),
+        ("log/evidence/1/tile/0/000.p/50", "log/evidence/1/tile"),
+        ("log/evidence/1/tile/entries/000.p/50", "log/evidence/1"), ("records/evidence/1/0", "evidence/1"),
+        ("log/journal/1/checkpoint", "log/journal/1/checkpoint"), ("records/journal/1/0", "journal/1"),
+    ])
+    func thePlaceIsNamed(path: String, named: String) async throws {
+        var house = try PublishedHouse()
+        var bytes = try #require(house.files[path])
+        bytes[bytes.count / 2] ^= 1
+        house.replace(path, with: bytes)
+        let failure = await #expect(throws: AuditFailure.self) { _ = try await house.verify() }
+        #expect(failure?.place.description.contains(named) == true, "\(String(describing: failure))")
+    }
+
+    @Test func everyMissingFileIsFound() async throws {
+        let house = try PublishedHouse()
+        for path in house.files.keys.sorted() {
+            var damaged = house
+            damaged.replace(path, with: nil)
+            await #expect(throws: AuditFailure.self, "\(path)") { _ = try await damaged.verify() }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+// A house that signs and hashes everything afresh after doing wrong: nothing is broken, only wrong.
+
+import CBOR
+import CollectorCore
+import Evidence
+import Keys
+import Proofs
+import Quantities
+import Testing
+
+/// A misdeed by name, and words of the finding that must name it.
+struct NamedMisdeed: CustomTestStringConvertible, Sendable {
+    let name: String
+    let finding: String
+    let make: @Sendable () -> Misdeed
+
+    var testDescription: String { name }
+
+    /// Alters events of one kind.
+    init(_ name: String, _ kind: Event.Kind, finding: String, _ change: @escaping @Sendable (Event) throws -> Event?) {
+        self.name = name
+        self.finding = finding
+        make = {
+            Misdeed(draft: { draft in
+                guard draft.kind == kind.rawValue else { return draft }
+                guard let changed = try change(try Event(kind: draft.kind, body: draft.payload.body)) else {
+                    return nil
+                }
+                return changed.draft(commandID: draft.payload.commandID, ordinal: draft.payload.ordinal)
+            })
+        }
+    }
+
+    init(_ name: String, finding: String, _ make: @escaping @Sendable () -> Misdeed) {
+        (self.name, self.finding, self.make) = (name, finding, make)
+    }
+}
+
+private func signed(_ payload: [UInt8], _ type: ContentType, by name: String) throws -> Event.Received {
+    Event.Received(
+        envelope: try SignedMessage.signing(payload, as: type, with: PublishedHouse.keyPairs[name]!).encoded)
+}
+
+private func payload(_ body: Event.Received, _ type: ContentType) throws -> [UInt8] {
+    try SignedMessage(parsing: body.envelope, as: type, bytesMax: SignedMessage.documentBytesMax).payload
+}
+
+private let money: [NamedMisdeed] = [
+    NamedMisdeed("an allocation of one minor unit more", .allocationCalculated, finding: "allots") { event in
+        guard case .allocationCalculated(let body) = event else { return event }
+        let lines = body.allocations.map {
+            Allocation(
+                entity: $0.entity, principal: $0.principal, account: $0.account, ppm: $0.ppm,
+                amount: Amount(minorUnits: $0.amount.minorUnits + 1), verifiedWattHours: $0.verifiedWattHours)
+        }
+        return .allocationCalculated(
+            Event.AllocationCalculated(
+                window: body.window, outputDigest: body.outputDigest, allocations: lines, carries: body.carries))
+    },
+    NamedMisdeed("an issuance of one minor unit more", .issuanceComplete, finding: "issues") { event in
+        guard case .issuanceComplete(let body) = event else { return event }
+        return .issuanceComplete(
+            Event.IssuanceComplete(
+                window: body.window, entity: body.entity, principal: body.principal, account: body.account,
+                amount: Amount(minorUnits: body.amount.minorUnits + 1), outputDigest: body.outputDigest))
+    },
+    NamedMisdeed("a credit of one minor unit more", .accountCredited, finding: "credits") { event in
+        guard case .accountCredited(let body) = event else { return event }
+        let own = body.transfer
+        return .accountCredited(
+            Event.AccountCredited(
+                transfer: Transfer(
+                    id: own.id, debit: own.debit, credit: own.credit,
+                    amount: Amount(minorUnits: own.amount.minorUnits + 1),
+                    code: own.code, cause: own.cause)))
+    },
+    NamedMisdeed("a credit to somebody else", .accountCredited, finding: "is not the credit") { event in
+        guard case .accountCredited(let body) = event, body.transfer.credit == id("serf-alice") else { return event }
+        let own = body.transfer
+        return .accountCredited(
+            Event.AccountCredited(
+                transfer: Transfer(
+                    id: own.id, debit: own.debit, credit: id("serf-bob"), amount: own.amount, code: own.code,
+                    cause: own.cause)))
+    },
+    NamedMisdeed("an order that the owner did not sign", .transferPosted, finding: "not signed by the owner") { event in
+        guard case .transferPosted(let body) = event else { return event }
+        let order = try SignedMessage(parsing: body.order, as: .order).payload
+        let forged = try SignedMessage.signing(order, as: .order, with: PublishedHouse.keyPairs["seal"]!)
+        return .transferPosted(Event.Ordered(transfer: body.transfer, order: forged.encoded))
+    },
+    NamedMisdeed("no issuance behind a credit", .issuanceComplete, finding: "without an issuance") { _ in nil },
+    NamedMisdeed("weights moved", .weightCalculated, finding: "weighs otherwise") { event in
+        guard case .weightCalculated(let body) = event, let own = body.weights.first else { return event }
+        let changed = Event.WeightCalculated.Weight(
+            entity: own.entity, production: own.production, population: own.population + 1, units: own.units)
+        return .weightCalculated(
+            Event.WeightCalculated(window: body.window, isPreliminary: true, weights: [changed]))
+    },
+]
+
+private let gate: [NamedMisdeed] = [
+    NamedMisdeed("no proof of compliance", .proofReceived, finding: "acceptance digest") { event in
+        guard case .proofReceived(let body) = event else { return event }
+        return try Proof(decoding: payload(body, .proof)).kind == .complianceTested ? nil : event
+    },
+    NamedMisdeed("a proof that the house signed itself", .proofReceived, finding: "not signed by a key in force") {
+        event in
+        guard case .proofReceived(let body) = event else { return event }
+        return .proofReceived(try signed(payload(body, .proof), .proof, by: "seal"))
+    },
+    NamedMisdeed("a decision that the seal key did not sign", .authorizationDecided, finding: "seal key") { event in
+        guard case .authorizationDecided(let body) = event else { return event }
+        return .authorizationDecided(try signed(payload(body, .decision), .decision, by: "owner"))
+    },
+    NamedMisdeed("no decision", .authorizationDecided, finding: "whom no decision allowed") { _ in nil },
+    NamedMisdeed("no replay", .replayCompared, finding: "no replay had come") { _ in nil },
+    NamedMisdeed("a seal over another output", .transcriptSealed, finding: "output digest") { event in
+        guard case .transcriptSealed(let body) = event else { return event }
+        let own = try Seal(decoding: payload(body, .seal))
+        let other = Seal(
+            window: own.window, outputDigest: .test("other"), transcriptRoot: own.transcriptRoot,
+            evidence: own.evidence,
+            segments: own.segments, sealedAt: own.sealedAt)
+        return .transcriptSealed(try signed(other.encoded, .seal, by: "seal"))
+    },
+    NamedMisdeed("more energy verified than the inputs give", .productionVerified, finding: "the inputs give 24000 Wh")
+    { event in
+        guard case .productionVerified(let body) = event, body.verified.wattHours == 24_000 else { return event }
+        return .productionVerified(
+            Event.ProductionVerified(
+                window: body.window, entity: body.entity, settledFrom: body.settledFrom,
+                settledThrough: body.settledThrough,
+                verified: Energy(wattHours: 24_001), lowestConfidence: body.lowestConfidence,
+                attestations: body.attestations))
+    },
+    NamedMisdeed("a registration without dual control", .registered, finding: "registration") { event in
+        guard case .registered(let body) = event else { return event }
+        let document = try Document(body.document, as: .registration)
+        guard document.envelopes.count > 1 else { return event }
+        let root = PublishedHouse.keyPairs["root"]!.kid
+        return .registered(Event.Registered(document: try Document(document.envelopes.filter { $0.kid == root }).cbor))
+    },
+    NamedMisdeed("a statement the auditor did not sign", .statementReceived, finding: "not signed by a key in force") {
+        event in
+        guard case .statementReceived(let body) = event else { return event }
+        return .statementReceived(try signed(payload(body, .statement), .statement, by: "finance"))
+    },
+    NamedMisdeed("another evidence checkpoint", .windowCut, finding: "names root") { event in
+        guard case .windowCut(let body) = event else { return event }
+        let other = Checkpoint(origin: body.evidence.origin, size: body.evidence.size - 1, root: body.evidence.root)
+        return .windowCut(
+            Event.WindowCut(
+                window: body.window, start: body.start, end: body.end, manifest: body.manifest, evidence: other,
+                entities: body.entities, segments: body.segments, inputDigest: body.inputDigest))
+    },
+]
+
+private let readings: [NamedMisdeed] = [
+    NamedMisdeed("a reading left out", finding: "is left out") {
+        Misdeed(inputs: { $0.points[0].readings.remove(at: 7) })
+    },
+    NamedMisdeed("words altered", finding: "its record says words") {
+        Misdeed(inputs: { inputs in
+            let own = inputs.points[0].readings[4]
+            inputs.points[0].readings[4] = InputReading(
+                time: own.time, record: own.record, sampleIndex: own.sampleIndex, read: own.read, status: own.status,
+                words: own.words.dropLast() + [own.words[own.words.count - 1] ^ 1])
+        })
+    },
+    NamedMisdeed("a carry invented", finding: "carry") {
+        Misdeed(inputs: { inputs in
+            let own = inputs.carries[0]
+            inputs.carries[0] = Carry(
+                entity: own.entity, asset: own.asset, numerator: 0, denominator: own.denominator + 1)
+        })
+    },
+    NamedMisdeed("a statement left out", finding: "statements") { Misdeed(inputs: { $0.statements = [] }) },
+    NamedMisdeed("a record that another key signed", finding: "not authentic") {
+        Misdeed(signsRecord: { $0 == 9 ? "owner" : "gateway" })
+    },
+    NamedMisdeed("a record that follows another one", finding: "chain is broken") {
+        Misdeed(record: { sequence, record in
+            guard sequence == 9 else { return record }
+            let place = RecordPlace(
+                gateway: record.place.gateway, stream: record.place.stream, sequence: sequence, previous: .test("other")
+            )
+            return Record(place: place, clock: record.clock, completeThrough: record.completeThrough, body: record.body)
+        })
+    },
+]
+
+struct MisdeedTests {
+    @Test(arguments: money + gate + readings)
+    func isNamed(misdeed: NamedMisdeed) async throws {
+        let house = try PublishedHouse(misdeed.make())
+        let failure = await #expect(throws: AuditFailure.self) { _ = try await house.verify() }
+        #expect(failure?.finding.contains(misdeed.finding) == true, "\(String(describing: failure))")
+    }
+}
