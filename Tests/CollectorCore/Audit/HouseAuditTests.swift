@@ -55,6 +55,43 @@ struct HouseAuditTests {
         }
     }
 
+    /// Whatever a file holds, the audit and the trace end with an answer.
+    @Test func damagedFilesNeverCrash() async throws {
+        let house = try PublishedHouse()
+        let credit = try #require(house.ledger.entries.first { $0.kind == .issued })
+        var random = SeededGenerator(seed: 7)
+        var failures = 0
+        for path in house.files.keys.sorted() {
+            for _ in 0..<4 {
+                var damaged = house
+                damaged.replace(path, with: random.mutated(try #require(house.files[path])))
+                do { _ = try await damaged.verify() } catch is AuditFailure { failures += 1 }
+                do { _ = try await Tracer.trace(credit.transfer.id, AuditPins(), damaged.tools) } catch is AuditFailure
+                {
+                    continue
+                }
+            }
+        }
+        // Bytes behind the end of a tile or bundle are no damage; nearly everything else is.
+        #expect(failures > house.files.count * 3, "seed \(random.seed)")
+    }
+
+    /// An export may be made between a cut and its seal: the cut stands, and nothing may follow from it.
+    @Test func aWindowJustCutIsNoFailure() async throws {
+        var isCut = false
+        // Nothing is written after the first cut.
+        var house = try PublishedHouse(
+            Misdeed(draft: { draft in
+                defer { isCut = isCut || draft.kind == Event.Kind.windowCut.rawValue }
+                return isCut ? nil : draft
+            }))
+        #expect(try await house.verify().windowsCut == 1)
+        for path in house.files.keys where path.hasPrefix("segments/") { house.replace(path, with: nil) }
+        let summary = try await house.verify()
+        #expect(summary.windowsCut == 0)
+        #expect(summary.windowsSealed == 0)
+    }
+
     /// The log that was changed is named, not one that follows from it.
     @Test(arguments: [
         ("log/evidence/1/checkpoint", "log/evidence/1/checkpoint"),

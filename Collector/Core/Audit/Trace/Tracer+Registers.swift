@@ -118,8 +118,10 @@ extension Tracer {
         showWords(sample.words, &step)
         step.check(
             read.map {
-                decoded(sample, as: $0, key, meter, inputs, at: reading.time).contains {
-                    $0 == reading.count % ($1 ?? .max)
+                decoded(sample, as: $0, key, meter, inputs, at: reading.time).contains { count, modulus in
+                    // A settled count goes on past rollovers, its register does not.
+                    guard let modulus, modulus > 0 else { return count == reading.count }
+                    return count == reading.count % modulus
                 }
             } ?? false,
             "the words decode through the profile to count \(reading.count)")
