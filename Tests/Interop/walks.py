@@ -159,8 +159,8 @@ def _step(
     last = made.good[-1]
     elapsed = max(0, reading.time - last.time)
 
-    def exceeds(n: int) -> bool:
-        bound = min(-(-nameplate * manifest.margin * elapsed // (10**6 * HOUR)), WH_MAX)
+    def exceeds(n: int, span: int = elapsed) -> bool:
+        bound = min(-(-nameplate * manifest.margin * max(span, manifest.interval) // (10**6 * HOUR)), WH_MAX)
         return n * count.unit * made.ratio > bound + 2 * count.unit * made.ratio
 
     turn = count.modulus
@@ -170,7 +170,11 @@ def _step(
     if carried is not None and carried >= 2**64:
         carried = None
     if carried is not None and carried >= last.count:
-        name = "CAPACITY" if exceeds(carried - last.count) else ""
+        older = next((good for good in reversed(made.good) if good.time <= reading.time - manifest.interval), None)
+        jumps = exceeds(carried - last.count)
+        if older is not None and exceeds(carried - older.count, reading.time - older.time):
+            jumps = True
+        name = "CAPACITY" if jumps else ""
     elif (
         turn is not None
         and count.value > 0

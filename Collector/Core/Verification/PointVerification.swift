@@ -56,7 +56,8 @@ extension PointVerification {
         func walk(_ meter: Meter, _ quantity: ObisCode, _ counts: [RegisterReading]) -> CounterWalk {
             let key = CounterKey(meteringPoint: point.id, meter: meter.id, quantity: quantity)
             let scale = CounterScale(
-                nameplateWatts: point.nameplateWatts, margin: context.manifest.capacityMargin, ratio: meter.ratio)
+                nameplateWatts: point.nameplateWatts, margin: context.manifest.capacityMargin, ratio: meter.ratio,
+                interval: context.manifest.intervalLength)
             let walk = CounterWalk(counts, opening: context.plant.opening(key), scale: scale, days: span)
             counters.append((key, walk))
             return walk

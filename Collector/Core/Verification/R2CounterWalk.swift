@@ -30,11 +30,14 @@ struct CounterScale: Hashable, Sendable {
     /// ppm
     let margin: Int64
     let ratio: Rational
+    /// The manifest's interval, ms: shorter spans are held against what the plant can in a whole one, because readings
+    /// are stamped some time after the register showed them, and registers move in steps of their own.
+    let interval: Int64
 
-    /// Whether `counts` (of `unit` Wh) in `milliseconds` exceed ⌈nameplate × margin × Δt⌉ Wh + 2 counts.
+    /// Whether `counts` (of `unit` Wh) in `milliseconds`, at least an interval, exceed ⌈nameplate × margin × Δt⌉ Wh + 2 counts.
     func exceeds(_ counts: UInt64, unit: Rational, milliseconds: Int64) -> Bool {
         // 10^12 W × 10^7 ppm × 2.6·10^14 ms: below 2^113.
-        let work = Int128(nameplateWatts) * Int128(margin) * Int128(milliseconds)
+        let work = Int128(nameplateWatts) * Int128(margin) * Int128(max(milliseconds, interval))
         let divisor: Int128 = 1_000_000 * 3_600_000
         // More than any register is worth means no bound; so the product below stays under 2^110.
         let wattHours = min((work + divisor - 1) / divisor, Int128(HouseBounds.wattHoursMax))
@@ -58,6 +61,8 @@ struct CounterWalk: Hashable, Sendable {
 
     private let scale: CounterScale
     private let days: DaySpan
+    /// Into `goods`: the last one at least an interval older than the newest.
+    private var base = 0
 
     init(_ counts: [RegisterReading], opening: CounterOpening?, scale: CounterScale, days: DaySpan) {
         self.scale = scale
@@ -86,9 +91,7 @@ struct CounterWalk: Hashable, Sendable {
         if let count = carriedOn(reading, past: last.count), count >= last.count {
             for low in lows { tally(low) { $0.zeroGlitches += 1 } }
             lows = []
-            if scale.exceeds(count - last.count, unit: unit, milliseconds: elapsed) {
-                tally(reading.time) { $0.capacityJumps += 1 }
-            }
+            if isJump(to: count, at: reading.time, unit: unit) { tally(reading.time) { $0.capacityJumps += 1 } }
             accept(reading, count)
         } else if let modulus = reading.modulus, reading.count > 0, let carried = carriedOn(reading, past: last.count),
             case let (rolled, overflowed) = carried.addingReportingOverflow(modulus), !overflowed,
@@ -102,6 +105,17 @@ struct CounterWalk: Hashable, Sendable {
         } else {
             lows.append(reading.time)
         }
+    }
+
+    /// Whether the counter moved further than the plant can: since the last good count, or, so that many small jumps are
+    /// seen too, since the last one that is an interval older.
+    private mutating func isJump(to count: UInt64, at time: UTCInstant, unit: Rational) -> Bool {
+        guard let last = goods.last else { return false }
+        while base + 1 < goods.count, goods[base + 1].time <= time + (0 - scale.interval) { base += 1 }
+        if scale.exceeds(count - last.count, unit: unit, milliseconds: time - last.time) { return true }
+        let older = goods[base]
+        guard older.time <= time + (0 - scale.interval) else { return false }
+        return scale.exceeds(count - older.count, unit: unit, milliseconds: time - older.time)
     }
 
     /// The count as many turns on as `last`; nil for a count that its register cannot show or that leaves 64 bits.

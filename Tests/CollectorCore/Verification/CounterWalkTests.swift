@@ -25,7 +25,7 @@ struct CounterWalkTests {
     static let unit = Rational(10)!
     static let days = DaySpan(start: anchor, length: day, count: 2)
     // 7 200 W with the margin: 720 counts an hour, 17 280 a day; two counts are always spare.
-    static let scale = CounterScale(nameplateWatts: 6000, margin: 1_200_000, ratio: .one)
+    static let scale = CounterScale(nameplateWatts: 6000, margin: 1_200_000, ratio: .one, interval: 900_000)
 
     static let cases = [
         WalkCase(
@@ -82,8 +82,16 @@ struct CounterWalkTests {
         WalkCase(name: "as much as the plant can", counts: [(0, 0), (60, 722)], energies: [7220, 0]),
         WalkCase(name: "one count more", counts: [(0, 0), (60, 723)], energies: [7230, 0], jumps: [1, 0]),
         WalkCase(
-            name: "a jump on the second day", counts: [(0, 0), (1440, 10), (1441, 100)], energies: [100, 900],
+            name: "in a minute as much as in a quarter of an hour", counts: [(0, 0), (1440, 10), (1441, 192)],
+            energies: [100, 1820]),
+        WalkCase(
+            name: "one count more in a minute", counts: [(0, 0), (1440, 10), (1441, 193)], energies: [100, 1830],
             jumps: [0, 1]),
+        WalkCase(
+            name: "twice what the plant can, minute by minute", counts: (0...16).map { ($0, UInt64($0) * 24) },
+            energies: [3840, 0], jumps: [2, 0]),
+        WalkCase(
+            name: "stamped late, then in time", counts: [(0, 0), (14, 110), (15, 134), (16, 146)], energies: [1460, 0]),
     ]
 
     @Test(arguments: cases)
@@ -120,7 +128,8 @@ struct CounterWalkTests {
 
     @Test func energyIsRoundedDownOncePerCount() {
         // 7 counts of 1/3 Wh an hour behind a ratio of 5/2: 5 5/6 Wh; whole days lose nothing.
-        let scale = CounterScale(nameplateWatts: 6000, margin: 1_200_000, ratio: Rational(5, 2)!)
+        let scale = CounterScale(
+            nameplateWatts: 6000, margin: 1_200_000, ratio: Rational(5, 2)!, interval: 900_000)
         let readings = (0...48).map { hour in
             RegisterReading(
                 time: anchor + Int64(hour) * 3_600_000, count: UInt64(hour * 7), unit: Rational(1, 3)!, modulus: nil,
