@@ -61,54 +61,72 @@ let package = Package(
         room("Quantities", "Shared/Quantities"),
         room("CBOR", "Shared/CBOR"),
         room("Proofs", "Shared/Proofs", ["COpenSSL"]),
-        room("Evidence", "Shared/Evidence", ["Quantities", "CBOR", "Proofs"]),
-        room("Metering", "Shared/Metering", ["Quantities", "CBOR", "Proofs", "Settings"]),
+        room("Evidence", "Shared/Evidence", ["CBOR", "Proofs", "Quantities"]),
+        room("Metering", "Shared/Metering", ["CBOR", "Proofs", "Quantities", "Settings"]),
         room("Settings", "Shared/Settings", ["CYAML"]),
-        room("Keys", "Shared/Keys", ["Evidence", "Proofs", "COpenSSL"]),
+        room("Keys", "Shared/Keys", ["COpenSSL", "Evidence", "Proofs"]),
         room("MQTT", "Shared/MQTT", ["CMosquitto"]),
 
         // Agent: Core decides, IO touches the world, Command builds the parts.
-        room("AgentCore", "Agent/Core", ["Quantities", "CBOR", "Evidence", "Metering", "Proofs"]),
-        room("AgentIO", "Agent/IO", ["AgentCore", "Keys", "MQTT", "Settings", "CModbus", "CSQLite"]),
-        command("kilomint-agent", "Agent/Command", ["AgentCore", "AgentIO"]),
+        room("AgentCore", "Agent/Core", ["CBOR", "Evidence", "Metering", "Proofs", "Quantities"]),
+        room(
+            "AgentIO", "Agent/IO",
+            [
+                "AgentCore", "CBOR", "CModbus", "CSQLite", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
+                "Quantities", "Settings",
+            ]),
+        command("kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "Keys", "Settings"]),
 
         // Collector: Core folds, Journal keeps, IO touches the world.
-        room("CollectorCore", "Collector/Core", ["Quantities", "CBOR", "Evidence", "Metering", "Proofs"]),
-        room("CollectorJournal", "Collector/Journal", ["CollectorCore", "Keys", sqlite]),
+        room("CollectorCore", "Collector/Core", ["CBOR", "Evidence", "Metering", "Proofs", "Quantities"]),
+        room(
+            "CollectorJournal", "Collector/Journal",
+            ["CBOR", "CollectorCore", "Evidence", "Keys", "Proofs", "Quantities", sqlite]),
         room(
             "CollectorIO", "Collector/IO",
-            ["CollectorCore", "CollectorJournal", "Keys", "MQTT", "Settings", http, httpTypes, lifecycle, signals, logging]),
+            [
+                "CBOR", "CollectorCore", "CollectorJournal", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
+                "Quantities", "Settings", http, httpTypes, lifecycle, signals, logging,
+            ]),
         room("CollectorClient", "Collector/Client", [httpClient, nio, nioHTTP]),
         command(
             "kilomint-collector", "Collector/Command",
             [
-                "CollectorCore", "CollectorJournal", "CollectorIO", "CollectorClient", "Evidence", "Keys", "Metering", "Proofs",
-                "Quantities", "Settings", argumentParser,
+                "CBOR", "CollectorClient", "CollectorCore", "CollectorIO", "CollectorJournal", "Evidence", "Keys",
+                "Proofs", "Quantities", "Settings", argumentParser, logging,
             ]),
         command(
             "kilomint-audit", "Collector/Audit",
-            ["CollectorCore", "CollectorClient", "CBOR", "Evidence", "Keys", "Metering", "Proofs", "Quantities", argumentParser]),
+            ["CollectorClient", "CollectorCore", "Evidence", "Keys", "Proofs", "Quantities", argumentParser]),
 
         // The virtual plant: development, training, demonstration.
-        room("PlantModel", "Tests/Plant/Model", ["Quantities", "Settings"]),
-        command("kilomint-plant", "Tests/Plant/Command", ["PlantModel", "CModbus"]),
+        room("PlantModel", "Tests/Plant/Model", ["Quantities"]),
+        command("kilomint-plant", "Tests/Plant/Command", ["CModbus", "PlantModel", "Quantities"]),
 
         // Tests.
-        room("Kit", "Tests/Kit", ["Quantities", "Evidence", "Keys", "MQTT"]),
-        tests("QuantitiesTests", "Tests/Quantities", ["Quantities", "Kit"]),
+        room("Kit", "Tests/Kit", ["MQTT"]),
+        tests("QuantitiesTests", "Tests/Quantities", ["Kit", "Quantities"]),
         tests("CBORTests", "Tests/CBOR", ["CBOR", "Kit"]),
-        tests("ProofsTests", "Tests/Proofs", ["Proofs", "Evidence", "Keys", "Kit"]),
-        tests("EvidenceTests", "Tests/Evidence", ["Evidence", "Quantities", "CBOR", "Proofs", "Keys", "Kit"]),
-        tests("MeteringTests", "Tests/Metering", ["Metering", "Kit"]),
-        tests("SettingsTests", "Tests/Settings", ["Settings", "Kit"]),
-        tests("KeysTests", "Tests/Keys", ["Keys", "COpenSSL", "Evidence", "Quantities", "Kit"]),
-        tests("MQTTTests", "Tests/MQTT", ["MQTT", "Kit"]),
-        tests("AgentCoreTests", "Tests/AgentCore", ["AgentCore", "Kit"]),
-        tests("AgentIOTests", "Tests/AgentIO", ["AgentIO", "Kit"]),
-        tests("CollectorCoreTests", "Tests/CollectorCore", ["CollectorCore", "Kit"]),
-        tests("CollectorJournalTests", "Tests/CollectorJournal", ["CollectorJournal", "Kit"]),
+        tests("ProofsTests", "Tests/Proofs", ["Evidence", "Keys", "Kit", "Proofs"]),
+        tests("EvidenceTests", "Tests/Evidence", ["CBOR", "Evidence", "Keys", "Kit", "Proofs", "Quantities"]),
+        tests("MeteringTests", "Tests/Metering", ["Kit", "Metering", "Quantities", "Settings"]),
+        tests("SettingsTests", "Tests/Settings", ["Kit", "Settings"]),
+        tests("KeysTests", "Tests/Keys", ["COpenSSL", "Evidence", "Keys", "Kit", "Quantities"]),
+        tests("MQTTTests", "Tests/MQTT", ["Kit", "MQTT"]),
+        tests(
+            "AgentCoreTests", "Tests/AgentCore",
+            ["AgentCore", "CBOR", "Evidence", "Kit", "Metering", "Proofs", "Quantities", "Settings"]),
+        tests(
+            "AgentIOTests", "Tests/AgentIO",
+            ["AgentCore", "AgentIO", "Evidence", "Keys", "Kit", "MQTT", "Metering", "Proofs", "Quantities", "Settings"]),
+        tests(
+            "CollectorCoreTests", "Tests/CollectorCore",
+            ["CBOR", "CollectorCore", "Evidence", "Keys", "Kit", "Metering", "Proofs", "Quantities", "Settings"]),
+        tests(
+            "CollectorJournalTests", "Tests/CollectorJournal",
+            ["CBOR", "CollectorCore", "CollectorJournal", "Evidence", "Keys", "Kit", "Proofs", "Quantities", sqlite]),
         tests("CollectorIOTests", "Tests/CollectorIO", ["CollectorIO", "Kit"]),
-        tests("PlantTests", "Tests/Plant/Tests", ["PlantModel", "Kit"]),
+        tests("PlantTests", "Tests/Plant/Tests", ["Kit", "PlantModel", "Quantities"]),
         tests("TidyTests", "Tests/Tidy", [], exclude: ["ratchet.txt"]),
         tests("SystemTests", "Tests/System", ["Kit"]),
     ],
