@@ -18,7 +18,8 @@ struct SummaryTable {
         }
         row(
             "journal",
-            "\(summary.events) events, \(summary.registrations) registrations, \(summary.statements) statements")
+            "\(summary.events) events, \(summary.registrations) registrations, \(summary.statements) statements, \(summary.sources) raw inputs"
+        )
         row(
             "evidence",
             "\(summary.records) records with \(summary.readings) readings, \(summary.streams) streams of \(summary.gateways) gateways"

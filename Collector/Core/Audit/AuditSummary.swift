@@ -29,6 +29,9 @@ package struct AuditSummary: Sendable {
     package var inputReadings: UInt64 = 0
     package var verifiedWattHours: Int128 = 0
     package var statements = 0
+    /// Raw inputs of statements that are published, and that are not.
+    package var sources = 0
+    package var sourcesMissing = 0
     package var proofs = 0
     package var decisions = 0
     package var issuances = 0
@@ -55,6 +58,11 @@ package struct AuditSummary: Sendable {
                 : "the clock: receive times are the house's own word; no outside time stamp is in this house",
             "one history: no outside witness has signed this house's checkpoints; compare them with copies others hold",
         ]
+        if sourcesMissing > 0 {
+            lines.append(
+                "the sources: \(sourcesMissing) raw inputs of statements are not published here; who signed them vouches"
+            )
+        }
         if !isPinned {
             lines.insert(
                 "the house: that genesis \(genesis.description.prefix(16))… is the one you mean (give --house-key or --root)",

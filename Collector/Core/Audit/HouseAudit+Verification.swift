@@ -6,7 +6,7 @@ internal import Proofs
 internal import Quantities
 
 extension HouseAudit {
-    func receive(statement body: Event.Received, _ event: JournalEvent, _ place: AuditPlace) throws {
+    func receive(statement body: Event.Received, _ event: JournalEvent, _ place: AuditPlace) async throws {
         let message = try message(body.envelope, as: .statement, place)
         let statement: SourceStatement = try payload(message, place)
         guard let role = statement.source.role, let key = registry.key(kid: message.kid, role: role, at: event.time),
@@ -27,6 +27,19 @@ extension HouseAudit {
         }
         statements.append(StatementInput(identity: message.identity, payload: message.payload, statement: statement))
         summary.statements += 1
+        for digest in statement.inputs { try await look(at: digest) }
+    }
+
+    /// Raw inputs explain a statement; what counts is what was signed, so one that is not published is no failure.
+    private func look(at digest: Digest) async throws {
+        let path = "sources/\(digest)"
+        guard let bytes = try await tools.read(path) else {
+            summary.sourcesMissing += 1
+            return
+        }
+        let own = Digest(of: bytes)
+        guard own == digest else { throw AuditFailure(.file(path), "its bytes have the digest \(own)") }
+        summary.sources += 1
     }
 
     func receive(review body: Event.Received, _ event: JournalEvent, _ place: AuditPlace) throws {

@@ -86,7 +86,7 @@ package final class HouseAudit {
         case .findingMade, .streamForked, .streamEnded, .gatewayCloned, .identityChanged:
             intakeEvents.append((event, body))
         case .windowCut(let body): try await cut(body, event, place)
-        case .statementReceived(let body): try receive(statement: body, event, place)
+        case .statementReceived(let body): try await receive(statement: body, event, place)
         case .reviewReceived(let body): try receive(review: body, event, place)
         case .reconciliationComplete(let body): try compare(body, place)
         case .anomalyDetected(let body): try compare(body, place)

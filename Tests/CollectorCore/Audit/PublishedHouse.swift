@@ -227,7 +227,13 @@ struct PublishedHouse {
     }
 
     private mutating func state(_ window: Window) throws {
-        let statement = TestHouse.statement(.auditor, 0, 24_000)
+        let own = TestHouse.statement(.auditor, 0, 24_000)
+        let raw = Array("read at both instants".utf8)
+        files["sources/\(Digest(of: raw))"] = raw
+        let statement = SourceStatement(
+            source: .auditor, meteringPoint: own.meteringPoint, from: own.from, to: own.to, wattHours: own.wattHours,
+            resolutionWattHours: own.resolutionWattHours, inputs: [Digest(of: raw)], issuedAt: own.issuedAt,
+            method: "test")
         let message = try sign(statement.encoded, .statement, "auditor")
         statements.append(StatementInput(identity: message.identity, payload: message.payload, statement: statement))
         try append(
