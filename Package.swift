@@ -14,8 +14,8 @@ func room(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = 
     .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
-func command(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+func command(_ name: String, _ path: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ path: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -102,6 +102,14 @@ let package = Package(
         // The virtual plant: development, training, demonstration.
         room("PlantModel", "Tests/Plant/Model", ["Quantities"]),
         command("kilomint-plant", "Tests/Plant/Command", ["CModbus", "PlantModel", "Quantities"]),
+
+        // Figures: `make bench`.
+        command(
+            "kilomint-bench", "Tests/Benchmarks",
+            [
+                "CSQLite", "CModbus", "CollectorCore", "CollectorJournal", "Evidence", "Keys", "Kit", "Metering",
+                "MQTT", "Proofs", "Quantities", "Settings",
+            ], exclude: ["run"]),
 
         // Tests.
         room("Kit", "Tests/Kit", ["MQTT"]),
