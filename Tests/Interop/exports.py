@@ -1,5 +1,6 @@
 """Reads an exported directory or a house's URL as docs/formats/logs.md lays it out. Hands out bytes; judges only their form."""
 
+import base64
 import pathlib
 import urllib.error
 import urllib.request
@@ -9,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from formats import Wrong, decode, keys, require, sha256
+from trees import Tree
 
 BUNDLE = 256
 
@@ -36,11 +38,19 @@ class JournalEvent:
         return sha256(self.command, self.ordinal.to_bytes(8, "big"))
 
 
+def vkey(name: str, key: bytes) -> str:
+    """The verifier key of a signed note: C2SP signed-note, type 1 (Ed25519)."""
+    typed = b"\x01" + key
+    number = sha256(name.encode(), b"\n", typed)[:4].hex()
+    return f"{name}+{number}+{base64.b64encode(typed).decode()}"
+
+
 class Export:
     """The files of one house: a directory, or a URL with a token."""
 
     def __init__(self, place: pathlib.Path | str, token: str | None = None) -> None:
         self.place, self.token = place, token
+        self._trees: dict[tuple[str, int], Tree] = {}
 
     def read(self, path: str) -> bytes:
         if isinstance(self.place, pathlib.Path):
@@ -55,6 +65,10 @@ class Export:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise Wrong(f"{path}: the house answers {error.code}") from None
+
+    def has(self, path: str) -> bool:
+        """Whether a directory has this file; over HTTP everything is asked for."""
+        return not isinstance(self.place, pathlib.Path) or (self.place / path).is_file()
 
     @cached_property
     def house(self) -> dict[int, Any]:
@@ -74,23 +88,38 @@ class Export:
             found += part
         return found
 
+    def tree(self, log: str, epoch: int) -> Tree:
+        key = log, epoch
+        if key not in self._trees:
+            self._trees[key] = Tree(self.read, log, epoch)
+        return self._trees[key]
+
+    def trees(self, log: str) -> list[Tree]:
+        return [self.tree(log, epoch) for epoch in range(1, self.epochs(log) + 1)]
+
+    def values(self, log: str, epoch: int) -> list[dict[int, Any]]:
+        """The decoded entries of one epoch."""
+        found = []
+        for index, entry in enumerate(self.tree(log, epoch).entries):
+            value = decode(entry, f"{log}/{epoch} entry {index}")
+            require(isinstance(value, dict), f"{log}/{epoch} entry {index}: no map")
+            found.append(value)
+        return found
+
     @cached_property
     def journal(self) -> list[JournalEvent]:
         """All events of all epochs that are not erased, in order. The trees are not looked at: verify_export.py does."""
         return [event for epoch in range(1, self.epochs("journal") + 1) for event in self._epoch(epoch)]
 
     def _epoch(self, epoch: int) -> Iterator[JournalEvent]:
-        from trees import Tree
-
-        tree = Tree(self, "journal", epoch)
-        matter = self.matter("journal", epoch, tree.size)
-        for index, (entry, pair) in enumerate(zip(tree.entries, matter)):
+        values = self.values("journal", epoch)
+        for index, (value, pair) in enumerate(zip(values, self.matter("journal", epoch, len(values)))):
             place = f"journal/{epoch} entry {index}"
-            value = decode(entry, place)
             if pair is None or -1 in value:
                 continue
-            payload = keys(decode(pair[1], f"{place}, payload"), "1-3", "", f"{place}, payload")
+            require(isinstance(pair, list) and len(pair) == 2 and len(pair[0]) == 16, f"{place}: no salt and payload")
             require(value.get(5) == sha256(*pair), f"{place}: salt and payload are not what the entry says")
+            payload = keys(decode(pair[1], f"{place}, payload"), "1-3", "", f"{place}, payload")
             yield JournalEvent(epoch, index, value[1], value[2], value[3], value[4], payload[1], payload[2], payload[3])
 
     def events(self, *kinds: str) -> list[JournalEvent]:
@@ -100,3 +129,7 @@ class Export:
     def genesis(self) -> dict[int, Any]:
         require(self.journal and self.journal[0].kind == "Genesis", "the Journal does not begin with Genesis")
         return self.journal[0].body
+
+    def vkey(self, log: str, epoch: int) -> str:
+        """The verifier key that genesis gives a log's epoch: its origin's name, genesis key 11."""
+        return vkey(f"{self.genesis[9]}/{log}/{epoch}", self.genesis[11][-32:])

@@ -129,9 +129,10 @@ class Envelope:
         return dict(value)
 
 
-def envelope(data: bytes, content: str, place: str) -> Envelope:
-    """Takes an envelope apart as evidence.md, "Envelope", says; `content` is the type expected, e.g. "record"."""
-    require(len(data) <= (RECORD_BYTES_MAX if content == "record" else DOCUMENT_BYTES_MAX), f"{place}: oversized")
+def envelope(data: bytes, content: str | tuple[str, ...], place: str) -> Envelope:
+    """Takes an envelope apart as evidence.md, "Envelope", says; `content` is what is expected, e.g. "record"."""
+    contents = (content,) if isinstance(content, str) else content
+    require(len(data) <= (RECORD_BYTES_MAX if contents == ("record",) else DOCUMENT_BYTES_MAX), f"{place}: oversized")
     tag = decode(data, place)
     parts = tag.value if isinstance(tag, cbor2.CBORTag) else None
     require(isinstance(parts, list) and len(parts) == 4, f"{place}: no COSE_Sign1")
@@ -141,13 +142,14 @@ def envelope(data: bytes, content: str, place: str) -> Envelope:
     require(isinstance(signature, bytes) and len(signature) == 64, f"{place}: a signature has 64 bytes")
     header = keys(decode(protected, f"{place}, header"), "1 3 4", "", f"{place}, header")
     require(header[1] in (-7, -8), f"{place}: algorithm {header[1]}")
-    require(header[3] == CONTENT_TYPE.format(content), f"{place}: content type {header[3]}, expected {content}")
+    found = next((each for each in contents if header[3] == CONTENT_TYPE.format(each)), None)
+    require(found, f"{place}: content type {header[3]}, expected {' or '.join(contents)}")
     require(isinstance(header[4], bytes) and len(header[4]) == 8, f"{place}: a kid has 8 bytes")
     identity = sha256(deterministic(["Signature1", protected, b"", payload]))
-    return Envelope(data, content, header[4], payload, identity)
+    return Envelope(data, str(found), header[4], payload, identity)
 
 
-def envelopes(document: Any, content: str, place: str) -> list[Envelope]:
+def envelopes(document: Any, content: str | tuple[str, ...], place: str) -> list[Envelope]:
     """A document: envelopes over one payload, sorted by kid, none twice."""
     require(isinstance(document, list) and 1 <= len(document) <= 16, f"{place}: no document")
     found = [envelope(data, content, place) for data in document]

@@ -4,14 +4,11 @@ Every hash comes out of a tile (or is hashed from two of them); nothing here see
 """
 
 import base64
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import verify_log
 from formats import Wrong, require, sha256
-
-if TYPE_CHECKING:
-    from exports import Export
 
 HEIGHT = 8
 
@@ -23,8 +20,8 @@ def root_of(leaves: list[bytes]) -> bytes:
 class Tree:
     """One epoch of one log. `vkey` is checked only by `check`."""
 
-    def __init__(self, export: "Export", log: str, epoch: int) -> None:
-        self.export, self.log, self.epoch = export, log, epoch
+    def __init__(self, fetch: Callable[[str], bytes], log: str, epoch: int) -> None:
+        self.fetch, self.log, self.epoch = fetch, log, epoch
         self.path = f"log/{log}/{epoch}"
         self.name = f"{log}/{epoch}"
         self._tiles: dict[str, bytes] = {}
@@ -37,7 +34,7 @@ class Tree:
     def read(self, path: str) -> bytes:
         """Called `read` as verify_log.Log's, so that its functions take a tree."""
         if path not in self._tiles:
-            self._tiles[path] = self.export.read(f"{self.path}/{path}")
+            self._tiles[path] = self.fetch(f"{self.path}/{path}")
         return self._tiles[path]
 
     def check(self, vkey: str) -> None:

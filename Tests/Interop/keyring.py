@@ -1,0 +1,102 @@
+"""Which key may sign what, and when: genesis, registrations (docs/formats/documents.md) and a gateway's key records."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from exports import JournalEvent
+from formats import Envelope, Wrong, decode, envelopes, keys, require, sha256
+
+ROLES = {
+    6: "gateway",
+    7: "owner",
+    8: "finance verifier",
+    9: "compliance verifier",
+    10: "auditor",
+    11: "grid operator",
+    12: "satellite",
+    13: "person",
+}
+SUBJECT_KEYS = {1: 1, 3: 1, 4: 1, 5: 1, 6: 1}
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One accepted registration."""
+
+    kind: int
+    subject: tuple[Any, ...]
+    number: int
+    effective: int
+    body: dict[int, Any]
+
+
+class Keyring:
+    """Grows with the Journal; answers for an instant."""
+
+    def __init__(self, genesis: dict[int, Any]) -> None:
+        self.genesis = genesis
+        self.registrations: list[Registration] = []
+
+    def in_force(self, kind: int, at: int) -> dict[tuple[Any, ...], Registration]:
+        """By subject, the registrations in force at an instant: later numbers replace earlier ones."""
+        found: dict[tuple[Any, ...], Registration] = {}
+        for each in self.registrations:
+            if each.kind == kind and each.effective <= at:
+                found[each.subject] = each
+        return found
+
+    def signers(self, role: int, at: int) -> dict[str, bytes]:
+        """Subject → SPKI of the keys of a role at an instant."""
+        return {
+            subject[1]: each.body[1]
+            for subject, each in self.in_force(2, at).items()
+            if subject[0] == role and at < each.body[6]
+        }
+
+    def signer(self, signed: Envelope, roles: tuple[int, ...], at: int, place: str) -> tuple[int, str]:
+        """The (role, subject) that signed, among the registered keys of these roles."""
+        for role in roles:
+            for subject, spki in self.signers(role, at).items():
+                if signed.signed_by(spki):
+                    return role, subject
+        raise Wrong(f"{place}: no key of role {' or '.join(ROLES[role] for role in roles)} in force signed this")
+
+    def house_signed(self, signed: Envelope, key: int, place: str) -> None:
+        """Genesis key 12 signs receipts, 13 seals."""
+        require(signed.signed_by(self.genesis[key]), f"{place}: the signature is not that of genesis key {key}")
+
+    def root_signed(self, signed: Envelope) -> bool:
+        return any(signed.signed_by(spki) for spki in self.genesis[6])
+
+    def take(self, event: JournalEvent) -> None:
+        """A Registered event: who signed it must suffice for what it registers."""
+        document = event.body[1]
+        signed = envelopes(document, ("registration", "manifest"), event.place)
+        require(event.command == sha256(signed[0].payload), f"{event.place}: the command id is not the document id")
+        value = decode(signed[0].payload, event.place)
+        if signed[0].content == "manifest":
+            require(any(self.root_signed(one) for one in signed), f"{event.place}: no root key signed the manifest")
+            return
+        self._check_signatures(signed, keys(value, "1-5", "", event.place), event)
+        kind, body = value[2], value[5]
+        subject = (body[2], body[3]) if kind == 2 else (body[SUBJECT_KEYS[kind]],)
+        before = [each for each in self.registrations if (each.kind, each.subject) == (kind, subject)]
+        require(all(each.number < value[3] for each in before), f"{event.place}: its number does not rise")
+        require(
+            all(each.effective <= value[4] for each in before), f"{event.place}: takes effect before an earlier one"
+        )
+        self.registrations.append(Registration(kind, subject, value[3], value[4], body))
+
+    def _check_signatures(self, signed: list[Envelope], value: dict[int, Any], event: JournalEvent) -> None:
+        persons = self.signers(13, event.time)
+        roots = [one for one in signed if self.root_signed(one)]
+        people = {name for one in signed for name, spki in persons.items() if one.signed_by(spki)}
+        require(
+            len(roots) + len(people) == len(signed),
+            f"{event.place}: a signature is of neither root nor person, or wrong",
+        )
+        require(roots, f"{event.place}: no root key signed")
+        is_dual = value[2] in (4, 5) or value[2] == 2 and value[5][2] != 13
+        require(
+            not is_dual or len(people) >= 2, f"{event.place}: dual control asks for two persons, {len(people)} signed"
+        )
