@@ -181,7 +181,7 @@ class House:
 
     def line(self, window):
         entity = window["entities"][0]
-        day = entity["days"][0]
+        day = next(day for day in entity["days"] if day["day"] == window["start"])
         sources = {source["source"]: source["wh"] for source in day["sources"]}
         confidence = entity["confidence_ppm"] if entity["confidence_ppm"] is not None else day["confidence_ppm"]
         issued = sum(int(row["amount"]) for row in window["issued"])
@@ -214,6 +214,8 @@ class House:
             settled = [window for window in windows if window["state"] == "settled"]
             for window in settled[printed:WINDOWS]:
                 self.line(window)
+                if not window["issued"]:
+                    self.failures.append(f"{window['window_id']} issued nothing: {json.dumps(window['entities'][0]['days'][0]['findings'])}")
                 printed += 1
                 if window["issued"]:
                     self.transaction = window["issued"][0]["transaction_id"]
@@ -225,6 +227,14 @@ class House:
         print(trace.stdout, end="", flush=True)
         if trace.returncode != 0:
             self.failures.append(f"trace ended with status {trace.returncode}: {trace.stderr}")
+        expected = subprocess.run(
+            [sys.executable, str(ROOT / "Tests/Interop/expected.py"), "--check", self.url, "--token-file", str(self.dir / "keys/auditor.token")],
+            capture_output=True, text=True)
+        print()
+        print("Against what Tests/Interop/expected.py computes from the CSV and the documents alone:")
+        print(expected.stdout, end="", flush=True)
+        if expected.returncode != 0:
+            self.failures.append(f"expected.py ended with status {expected.returncode}: {expected.stdout[-500:]}{expected.stderr[-500:]}")
         verify = self.tool("kilomint-audit", "verify", "--url", self.url, "--token-file", self.dir / "keys/auditor.token", check=False)
         print()
         print(verify.stdout, end="", flush=True)
