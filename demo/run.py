@@ -144,8 +144,17 @@ class House:
         self.start("plant", self.bin / "kilomint-plant", "run", "--csv", csv, "--port", self.ports["plant"], "--inverter-port", self.ports["inverter"],
                    "--start", stamp(START), "--speed", SPEED, "--zero", int(self.zero * 1000))
         self.start("collector", self.bin / "kilomint-collector", "serve", "--config", self.dir / "collector.yaml")
+        # A meter whose first read succeeds is read at the very instant the clock stands at.
+        self.wait_for("the plant to listen", lambda: "listening" in self.tail("plant"))
         self.start("agent", self.bin / "kilomint-agent", "run", "--config", self.dir / "agent.yaml")
         self.wait_ready()
+
+    def wait_for(self, what, holds):
+        while not holds():
+            self.watch()
+            if time.time() >= self.zero:
+                raise Failed(f"not ready when the clock began to run: still waiting for {what}")
+            time.sleep(0.05)
 
     def wait_ready(self):
         waiting = "the processes"
