@@ -53,8 +53,10 @@ func importFindings(_ source: SwiftSource) -> [Finding] {
 }
 
 /// The stages of the collector in the order in which facts flow through them. The gate stands between what is computed
-/// and what is credited; an audit reads everything.
-let stages = ["Intake", "Window", "Verification", "Issuance", "Gate", "Settlement", "Governance", "Anchor", "Audit"]
+/// and what is credited; the state that the shell holds, and an audit, read everything.
+let stages = [
+    "Intake", "Window", "Verification", "Issuance", "Gate", "Settlement", "Governance", "Anchor", "State", "Audit",
+]
 
 /// Folders of Collector/Core that are no stage: the house's documents and events, which all stages share.
 let common = ["House"]

@@ -6,6 +6,8 @@ struct Token: Hashable {
     let text: String
     /// From 1.
     let line: Int
+    /// Whether it follows the token before it without white space: `try!` is one thing, `try !x` another.
+    let isGlued: Bool
 }
 
 struct SwiftSource {
@@ -29,7 +31,10 @@ struct SwiftSource {
     func lines(with words: [String]) -> [Int] {
         guard tokens.count >= words.count else { return [] }
         return (0...tokens.count - words.count).compactMap { start in
-            for (offset, word) in words.enumerated() where tokens[start + offset].text != word { return nil }
+            for (offset, word) in words.enumerated() {
+                let token = tokens[start + offset]
+                if token.text != word || (!token.isGlued && offset > 0 && ["?", "!"].contains(word)) { return nil }
+            }
             return tokens[start].line
         }
     }
@@ -75,6 +80,8 @@ private struct Lexer {
     private var place = 0
     private var line = 1
     private var lineHasCode = false
+    /// Where the last token ended.
+    private var end = 0
     private(set) var tokens: [Token] = []
     private(set) var commentLines: Set<Int> = []
 
@@ -128,14 +135,15 @@ private struct Lexer {
 
     private mutating func skipString(_ hashes: Int) {
         lineHasCode = true
+        let start = place
         place += hashes
         let quote = starts("\"\"\"") ? "\"\"\"" : "\""
-        let end = quote + String(repeating: "#", count: hashes)
+        let close = quote + String(repeating: "#", count: hashes)
         let escape = "\\" + String(repeating: "#", count: hashes)
         place += quote.utf8.count
         while place < bytes.count {
-            if starts(end) {
-                place += end.utf8.count
+            if starts(close) {
+                place += close.utf8.count
                 break
             }
             if starts(escape) {
@@ -145,7 +153,7 @@ private struct Lexer {
                 step()
             }
         }
-        tokens.append(Token(text: "\"\"", line: line))
+        append("\"\"", from: start)
     }
 
     private mutating func skipInterpolation() {
@@ -166,14 +174,21 @@ private struct Lexer {
         while place < bytes.count, Self.isWord(bytes[place]) { place += 1 }
         if place == start {
             if bytes[place] > 0x20 {
-                tokens.append(Token(text: String(decoding: [bytes[place]], as: UTF8.self), line: line))
-                lineHasCode = true
+                let text = String(decoding: [bytes[place]], as: UTF8.self)
+                place += 1
+                append(text, from: start)
+            } else {
+                step()
             }
-            step()
         } else {
-            tokens.append(Token(text: String(decoding: bytes[start..<place], as: UTF8.self), line: line))
-            lineHasCode = true
+            append(String(decoding: bytes[start..<place], as: UTF8.self), from: start)
         }
+    }
+
+    private mutating func append(_ text: String, from start: Int) {
+        tokens.append(Token(text: text, line: line, isGlued: start == end && start > 0))
+        lineHasCode = true
+        end = place
     }
 
     private static func isWord(_ byte: UInt8) -> Bool {
