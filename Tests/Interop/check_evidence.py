@@ -112,11 +112,13 @@ def read_record(signed: Envelope, excused: set[tuple[bytes, int]], place: str) -
 
 def _birth(record: dict[int, Any], place: str) -> None:
     body = keys(record[9], "1-4", "5", place)
-    for number, meter in enumerate(body[3]):
-        meter = keys(meter, "1-6", "7 8", place)
-        require(meter[1] == number and len(meter[4]) == 32, f"{place}: meter {number}")
-    for number, read in enumerate(body[4]):
-        require(len(read) == 6 and read[0] == number and read[1] < len(body[3]), f"{place}: read {number}")
+    meters = [keys(meter, "1-6", "7 8", place) for meter in body[3]]
+    indexes = [meter[1] for meter in meters]
+    require(len(indexes) == len(set(indexes)), f"{place}: a meter index stands twice")
+    require(all(len(meter[4]) == 32 for meter in meters), f"{place}: a profile digest has 32 bytes")
+    reads = [read[0] for read in body[4]]
+    require(len(reads) == len(set(reads)), f"{place}: a read index stands twice")
+    require(all(len(read) == 6 and read[1] in indexes for read in body[4]), f"{place}: a read of no meter")
 
 
 def _readings(record: dict[int, Any], place: str) -> None:
@@ -212,31 +214,39 @@ def capture(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield "", item
 
 
-def check_receipts(export: Export, keyring: Keyring, held: list[Held], data: bytes, name: str) -> int:
-    """Every receipt: signed, and true of the log; how many there are."""
+def check_receipts(export: Export, keyring: Keyring, held: list[Held], data: bytes, name: str) -> tuple[int, int]:
+    """Every receipt: signed, and true of the log. How many are about this log, and about what came after it was exported."""
     by_number = {(one.gateway, one.stream, one.through): one for one in held}
-    count = 0
+    sizes = {tree.origin: tree.size for tree in export.trees("evidence")}
+    counts = [0, 0]
     for number, (topic, message) in enumerate(capture(data)):
         place = f"{name}, receipt {number}"
         signed = envelope(message, "receipt", place)
         keyring.house_signed(signed, 12, place)
         receipt = keys(signed.map(place), "1-10", "11-14", place)
         require(topic in ("", topic_of(receipt[2])), f"{place}: topic {topic} is not {receipt[2]}'s")
-        if receipt[4] == 0:
-            require(receipt[5] == ZERO, f"{place}: holds nothing, but names an identity")
-        else:
-            one = by_number.get((receipt[2], receipt[3], receipt[4]))
-            require(one is not None, f"{place}: record {receipt[4]} of {receipt[2]} is not in the log")
-            assert one is not None
-            require(receipt[5] == one.identity, f"{place}: names another identity than {one.place}")
-            require(
-                (receipt[7], receipt[8]) == (one.origin, one.index),
-                f"{place}: names leaf {receipt[8]} of {receipt[7]}, the log has {one.place}",
-            )
-        if 13 in receipt:
-            check_note(export, receipt[13][0], place)
-        count += 1
-    return count
+        require(receipt[7] in sizes, f"{place}: a log of origin {receipt[7]} is not here")
+        is_later = receipt[4] > 0 and receipt[8] >= sizes[receipt[7]]
+        counts[is_later] += 1
+        if not is_later:
+            check_receipt(export, by_number, receipt, place)
+    return counts[0], counts[1]
+
+
+def check_receipt(
+    export: Export, held: dict[tuple[str, bytes, int], Held], receipt: dict[int, Any], place: str
+) -> None:
+    if receipt[4] == 0:
+        require(receipt[5] == ZERO, f"{place}: holds nothing, but names an identity")
+        return
+    one = held.get((receipt[2], receipt[3], receipt[4]))
+    if one is None:
+        raise Wrong(f"{place}: record {receipt[4]} of {receipt[2]} is not in the log")
+    require(receipt[5] == one.identity, f"{place}: names another identity than {one.place}")
+    leaf = f"leaf {receipt[8]} of {receipt[7]}"
+    require((receipt[7], receipt[8]) == (one.origin, one.index), f"{place}: names {leaf}, the log has {one.place}")
+    if 13 in receipt:
+        check_note(export, receipt[13][0], place)
 
 
 def topic_of(gateway: str) -> str:

@@ -99,7 +99,8 @@ def verify(export: Export, vkey: str | None, receipts: pathlib.Path | None, repl
     yield f"evidence: {len(held)} records in {len(streams)} streams, their signatures and chains hold"
     yield f"windows: {read} readings stand in the records that they name"
     if receipts:
-        yield f"receipts: {check_receipts(export, state.keyring, held, receipts.read_bytes(), receipts.name)} are signed and true of the log"
+        true, later = check_receipts(export, state.keyring, held, receipts.read_bytes(), receipts.name)
+        yield f"receipts: {true} are signed and true of the log, {later} are signed and beyond it"
     for window in sorted(replay_window.seals(export)) if replays else []:
         yield replay_window.describe(window, replay_window.replay_export(export, window))
     yield f"ledger: {len(state.accounts) - 1} accounts, supply {-state.accounts[ACCOUNT][0]}"
