@@ -125,6 +125,20 @@ struct DocumentTests {
         #expect(linkFindings(path: "docs/a.md", text: text, exists: there.contains).count == count)
     }
 
+    @Test func everyLibraryHasItsReason() throws {
+        let reasons = try Repository.text("docs/dependencies.md")
+        let packages = try Repository.text("Package.swift").split(separator: "\n").filter {
+            $0.contains(".package(url:")
+        }
+        .compactMap { $0.split(separator: "\"").first { $0.hasPrefix("https://") }?.split(separator: "/").last }
+        let python = try Repository.text("Tests/Interop/requirements.txt").split(separator: "\n")
+            .filter { !$0.hasPrefix("#") }.compactMap { $0.split(separator: "=").first }
+        #expect(packages.count > 3 && python.count > 3)
+        for name in packages + python {
+            #expect(reasons.lowercased().contains(name.lowercased()), "say in docs/dependencies.md why \(name)")
+        }
+    }
+
     @Test func capabilitiesHaveTests() throws {
         guard Repository.exists("docs/capabilities.md") else { return }
         let text = try Repository.text("docs/capabilities.md")
