@@ -160,15 +160,15 @@ struct ModbusConnectionTests {
     @Test func drippingAnswerIsBoundedAsAWhole() throws {
         let server = try ScriptedServer([.drip(milliseconds: 90), .good(first: 1)])
         let connection = connection(server.port, timeout: 300)
-        let clock = ContinuousClock()
-        let time = clock.measure { #expect(connection.ask(request).status == SampleStatus.timeout) }
-        #expect(time < .milliseconds(900))
+        // Each byte comes in time; only the bound of the whole answer makes this a timeout.
+        #expect(connection.ask(request).status == SampleStatus.timeout)
         connection.close()
     }
 
     @Test func closedConnectionIsMadeAnew() throws {
         let server = try ScriptedServer([.good(first: 1), .close, .good(first: 3)])
-        let connection = connection(server.port)
+        // Long, so that a busy machine notices the closed connection before the time is up.
+        let connection = connection(server.port, timeout: 10_000)
         _ = connection.ask(request)
         #expect(connection.ask(request).status == SampleStatus.disconnected)
         #expect(connection.ask(request).words == [0, 3, 0, 4])
