@@ -36,11 +36,12 @@ $(VENV)/ready: Tests/Interop/requirements.txt
 build: deps ## everything, debug
 	swift build
 
-release: deps ## the programs, release, the Swift runtime linked in
-	@for program in collector agent audit plant; do \
-	    echo "release: building kilomint-$$program (the first build takes some minutes)"; \
-	    swift build -c release --static-swift-stdlib --product kilomint-$$program; \
-	done
+release: deps ## the programs, release; the agent with the Swift runtime linked in
+	@echo "release: building (the first build takes some minutes)"
+	swift build -c release --product kilomint-collector
+	swift build -c release --product kilomint-audit
+	swift build -c release --product kilomint-plant
+	swift build -c release --static-swift-stdlib --product kilomint-agent
 
 test: deps venv ## every test there is: style, Swift, other people's libraries, whole processes
 	Tests/run
