@@ -29,6 +29,7 @@ func library(_ name: String, _ path: String, pkgConfig: String, apt: String) -> 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let http: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -133,7 +134,12 @@ let package = Package(
         tests(
             "CollectorJournalTests", "Tests/CollectorJournal",
             ["CBOR", "CollectorCore", "CollectorJournal", "Evidence", "Keys", "Kit", "Proofs", "Quantities", sqlite]),
-        tests("CollectorIOTests", "Tests/CollectorIO", ["CollectorIO", "Kit"]),
+        tests(
+            "CollectorIOTests", "Tests/CollectorIO",
+            [
+                "CBOR", "CollectorCore", "CollectorIO", "CollectorJournal", "Evidence", "Keys", "Kit", "Metering",
+                "Proofs", "Quantities", "Settings", http, httpTesting, httpTypes, logging,
+            ]),
         tests("PlantTests", "Tests/Plant/Tests", ["Kit", "PlantModel", "Quantities"]),
         tests("TidyTests", "Tests/Tidy", [], exclude: ["ratchet.txt"]),
         tests("SystemTests", "Tests/System", ["Kit"]),

@@ -3,6 +3,8 @@
 internal import ArgumentParser
 internal import CBOR
 internal import CollectorClient
+internal import CollectorCore
+internal import Evidence
 internal import Foundation
 internal import Proofs
 internal import Quantities
@@ -67,13 +69,31 @@ private struct Export {
                 _ = try await need(prefix + tile.path)
                 if level == 0 {
                     _ = try await need(prefix + tile.entriesPath)
-                    _ = try await need("records/\(log)/\(epoch)/\(index)")
+                    let path = "records/\(log)/\(epoch)/\(index)"
+                    let records = try await need(path)
+                    if log == "journal" { try await exportSources(records, path) }
                 }
             }
         }
     }
 
-    /// Segments that seals name and raw inputs that statements name, found in the windows' own lists.
+    /// Raw inputs named by the statements among these payloads.
+    private mutating func exportSources(_ records: [UInt8], _ path: String) async throws {
+        for item in try CBORValue(decoding: records).array(path) {
+            for input in Self.statement(in: item, path)?.inputs ?? [] { _ = try await need("sources/\(input)") }
+        }
+    }
+
+    /// The statement that lies beside a `StatementReceived`; nil for every other event and for what was erased.
+    private static func statement(in item: CBORValue, _ path: String) -> SourceStatement? {
+        do {
+            let payload = try JournalPayload(decoding: try item.array(count: 2, path)[1].bytes(path))
+            let message = try SignedMessage(parsing: try payload.body.fields(1...1, path).bytes(1), as: .statement)
+            return try SourceStatement(decoding: message.payload)
+        } catch { return nil }  // Another event: its body is not an envelope with a statement.
+    }
+
+    /// Segments that seals name, found in the windows' own lists.
     private mutating func exportTranscripts() async throws {
         struct Page: Decodable {
             struct Item: Decodable { let window_id: String }

@@ -4,7 +4,6 @@ internal import ArgumentParser
 internal import CollectorCore
 internal import CollectorIO
 internal import CollectorJournal
-internal import Evidence
 internal import Foundation
 internal import Keys
 internal import Proofs
@@ -26,7 +25,9 @@ struct GenesisCommand: AsyncParsableCommand {
         name: .customLong("key-list"), help: "where to write the key list; default: `key_list` of the configuration")
     var keyList: String?
 
-    func run() async throws {
+    func run() async throws { try await withExitStatus(begin) }
+
+    private func begin() async throws {
         let configuration = try CollectorConfiguration.load(path: config)
         let keys = try HouseKeys(configuration.keys)
         let profiles = try ProfileShelf.load(folder: configuration.profiles)
@@ -43,26 +44,12 @@ struct GenesisCommand: AsyncParsableCommand {
                 "\(configuration.data) holds a house already: genesis happens once; point `data` to an empty folder for another"
             )
         }
-        try append(file, to: stores.journal, at: configuration.clock.now(real: SystemClock.realNow()))
-        _ = try stores.journal.publish()
-        _ = try stores.evidence.publish()
+        // The list first: a crash here leaves a list of a house that never began, and this command writes it anew.
         let list = try file.keyList(receipt: keys.receipt.publicKey, log: keys.log.publicKey)
         try Data(list).write(to: URL(fileURLWithPath: keyList ?? configuration.keyList), options: .atomic)
+        try file.begin(in: stores, at: configuration.clock.now(real: SystemClock.realNow()))
         print(
             "house \(file.genesis.tenant) begun: \(file.registrations.count) registrations, manifest \(file.genesis.manifest.id)"
         )
-    }
-
-    /// A crash between the appends leaves a house without some registrations; they are refused as known when genesis'
-    /// documents are sent again through the interface, so nothing has to start anew.
-    private func append(_ file: HouseFile, to journal: any Journal, at now: UTCInstant) throws {
-        var drafts = [Event.genesis(file.genesis.cbor).draft(commandID: file.genesis.commandID)]
-        var state = try Registry(file.genesis, check: isSigned)
-        for document in file.registrations {
-            try state.register(document, at: max(now, file.genesis.anchor), check: isSigned)
-            drafts.append(Event.registered(Event.Registered(document: document.cbor)).draft(commandID: document.id))
-        }
-        _ = try journal.append(
-            JournalBatch(stage: .house, after: 0, drafts: drafts), now: max(now, file.genesis.anchor))
     }
 }

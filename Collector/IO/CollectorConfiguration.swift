@@ -66,7 +66,7 @@ package struct CollectorConfiguration: Sendable {
         data = try root.value("data").path()
         witness = try root.value("witness").path()
         clock = try Self.clock(root)
-        logOrigin = try root.value("log_origin").text(3...200)
+        logOrigin = try Self.origin(root.value("log_origin"))
         profiles = try root.value("profiles").path()
         let web = try root.value("http").map()
         http = HTTP(
@@ -86,6 +86,24 @@ package struct CollectorConfiguration: Sendable {
             receipt: try files.value("receipt").path(), log: try files.value("log").path(),
             seal: try files.value("seal").path())
         keyList = try root.value("key_list").path()
+    }
+
+    /// A URL prefix without its scheme (C2SP tlog-checkpoint): it becomes part of paths and of signed notes.
+    private static func origin(_ value: SettingsValue) throws(SettingsError) -> String {
+        let allowed = "3 … 200 characters: a host and a path without scheme, e.g. collector.example/solar-east"
+        let text = try value.text(3...200)
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 48...57, 65...90, 97...122: true
+            case UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "/"), UInt8(ascii: ":"): true
+            default: false
+            }
+        }
+        guard isPlain, parts.allSatisfy({ !$0.isEmpty }) else {
+            throw value.error("is not an origin", allowed: allowed)
+        }
+        return text
     }
 
     private static func broker(_ map: SettingsMap) throws(SettingsError) -> Broker {

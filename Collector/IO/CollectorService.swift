@@ -25,9 +25,7 @@ package enum CollectorService {
     package static func run(_ configuration: CollectorConfiguration) async throws {
         var logger = Logger(label: "kilomint-collector")
         logger.logLevel = .info
-        let keys = try HouseKeys(configuration.keys)
-        let profiles = try ProfileShelf.load(folder: configuration.profiles)
-        let house = try await openHouse(configuration, keys, profiles, logger)
+        let house = try await openHouse(configuration, logger)
         let routes = HouseRoutes(
             house: house, tokens: try tokens(configuration), openReads: configuration.http.openReads)
         try requireFree(configuration.http)
@@ -49,9 +47,22 @@ package enum CollectorService {
         try await group.run()
     }
 
-    private static func openHouse(
-        _ configuration: CollectorConfiguration, _ keys: HouseKeys, _ profiles: ProfileShelf, _ logger: Logger
-    ) async throws -> House {
+    /// Everything that is wrong with the configuration or the house's files ends here, with what to do.
+    private static func openHouse(_ configuration: CollectorConfiguration, _ logger: Logger) async throws -> House {
+        do {
+            return try await foldedHouse(configuration, logger)
+        } catch let error as SettingsError {
+            throw error
+        } catch let error as LogError {
+            throw ServiceStartError(description: "\(configuration.data): \(error)", exitCode: 70)
+        } catch {
+            throw ServiceStartError(description: "\(error)", exitCode: SettingsError.exitCode)
+        }
+    }
+
+    private static func foldedHouse(_ configuration: CollectorConfiguration, _ logger: Logger) async throws -> House {
+        let keys = try HouseKeys(configuration.keys)
+        let profiles = try ProfileShelf.load(folder: configuration.profiles)
         guard FileManager.default.fileExists(atPath: configuration.data + "/journal.sqlite") else {
             throw HouseStartError.noGenesis
         }

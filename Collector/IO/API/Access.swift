@@ -20,8 +20,8 @@ struct AccessTable: Sendable {
     /// Throws 401 without a valid token, 403 when its role does not suffice.
     func require(_ needed: AccessRole, _ request: Request) throws(Problem) {
         if needed == .viewer, openReads { return }
-        guard let header = request.headers[.authorization], header.hasPrefix("Bearer "),
-            let role = roles[Digest(of: Array(header.dropFirst(7).utf8))]
+        let words = request.headers[.authorization]?.split(separator: " ") ?? []
+        guard words.count == 2, words[0].lowercased() == "bearer", let role = roles[Digest(of: Array(words[1].utf8))]
         else {
             throw Problem(
                 .unauthorized, "unauthorized", "A token is needed",

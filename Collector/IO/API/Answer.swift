@@ -28,7 +28,7 @@ enum Answer {
         let tag = "\"\(Digest(of: bytes))\""
         var headers: HTTPFields = [.eTag: tag, .cacheControl: "public, max-age=31536000, immutable"]
         if let known = request.headers[.ifNoneMatch],
-            known == "*" || known.split(separator: ",").contains(where: { $0.trimmed == tag })
+            known == "*" || known.split(separator: ",").contains(where: { $0.strongTag == tag })
         {
             return Response(status: .notModified, headers: headers)
         }
@@ -42,7 +42,11 @@ enum Answer {
 }
 
 extension Substring {
-    fileprivate var trimmed: Substring { drop { $0 == " " } }
+    /// Without spaces around it and without the mark of a weak tag: RFC 9110 §13.1.2 compares weakly.
+    fileprivate var strongTag: Substring {
+        let text = drop { $0 == " " }.prefix { $0 != " " }
+        return text.hasPrefix("W/") ? text.dropFirst(2) : text
+    }
 }
 
 /// A page of a list that only grows: `limit` and an opaque `cursor`, which is the position after the last item.
@@ -69,7 +73,11 @@ struct Page: Sendable {
     func answer<Item>(_ all: [Item], _ view: (Item) -> JSON) -> JSON {
         let start = min(after, all.count)
         let end = min(all.count, start + limit)
-        let next: JSON = end < all.count ? .string(String(end)) : .null
-        return .object([("items", .array(all[start..<end].map(view))), ("next", next)])
+        return Self.answer(all[start..<end].map(view), next: end < all.count ? end : nil)
+    }
+
+    /// A page that was cut out already.
+    static func answer(_ items: [JSON], next: Int?) -> JSON {
+        .object([("items", .array(items)), ("next", .optional(next.map(String.init)))])
     }
 }

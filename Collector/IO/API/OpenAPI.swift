@@ -15,6 +15,8 @@ struct Operation: Sendable {
     let path: String
     /// Nil: no token needed.
     let role: AccessRole?
+    /// Other roles that may.
+    let alternatives: [AccessRole]
     let summary: String
     let body: Body
     /// Media type of the answer.
@@ -25,11 +27,12 @@ struct Operation: Sendable {
 
     init(
         _ method: String, _ path: String, _ role: AccessRole?, _ summary: String, body: Body = .none,
-        answer: String = "application/json", status: Int = 200, query: [String] = []
+        answer: String = "application/json", status: Int = 200, query: [String] = [], alternatives: [AccessRole] = []
     ) {
         self.method = method
         self.path = path
         self.role = role
+        self.alternatives = alternatives
         self.summary = summary
         self.body = body
         self.answer = answer
@@ -78,13 +81,17 @@ enum OpenAPI {
         Operation("get", "/audit/output-digest/{window}", .viewer, "Output digest of a window"),
         Operation("get", "/acceptance/{window}", .viewer, "Proofs given for a window"),
         Operation(
-            "post", "/acceptance/proof", .verifier, "Submit a signed proof", body: .envelope("proof"), status: 201),
+            "post", "/acceptance/proof", .verifier, "Submit a signed proof", body: .envelope("proof"), status: 201,
+            alternatives: [.auditor]),
         Operation("post", "/replay/{window}", .operator, "Replay a sealed window now"),
         Operation(
             "post", "/v1/statements", .auditor, "Submit a signed source statement", body: .envelope("statement"),
             status: 201),
         Operation(
             "post", "/v1/reviews", .operator, "Submit a signed review of a day", body: .envelope("review"), status: 201),
+        Operation(
+            "post", "/v1/registrations", .operator, "Register a device, a key, an entity or an organisation",
+            body: .envelope("registration"), status: 201),
         Operation("post", "/v1/sources", .auditor, "Keep raw input of a source statement", body: .bytes, status: 201),
         Operation("get", "/v1/windows", .viewer, "Windows, oldest first", query: page),
         Operation("get", "/v1/windows/{window}", .viewer, "A window"),
@@ -171,7 +178,7 @@ enum OpenAPI {
         if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
         if let role = operation.role {
             members.append(("security", .array([.object([("bearer", .array([]))])])))
-            members.append(("x-role", .string(role.rawValue)))
+            members.append(("x-roles", .array(([role] + operation.alternatives).map { .string($0.rawValue) })))
         }
         if let body = body(operation.body) { members.append(("requestBody", body)) }
         members.append(

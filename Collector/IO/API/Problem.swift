@@ -1,5 +1,6 @@
 // Errors of the HTTP interface (RFC 9457): one type, one table of names. What is not in it becomes 500, details in the log only.
 
+internal import Evidence
 internal import HTTPTypes
 internal import Hummingbird
 
@@ -43,6 +44,38 @@ extension Problem {
 
     static func badRequest(_ title: String, detail: String, code: Int64? = nil) -> Problem {
         Problem(.badRequest, "bad-request", title, detail: detail, code: code)
+    }
+
+    /// A record that intake refused, with the number docs/formats/evidence.md gives it.
+    static func recordRefused(_ code: RefusalCode, detail: String? = nil) -> Problem {
+        let status: HTTPResponse.Status =
+            switch code {
+            case .oversized: .contentTooLarge
+            case .forked, .streamEnded, .notNext: .conflict
+            default: .unprocessableContent
+            }
+        return Problem(
+            status, "record-refused", "The record is not taken: \(code)", detail: detail ?? advice(code),
+            code: Int64(code.rawValue))
+    }
+
+    private static func advice(_ code: RefusalCode) -> String {
+        switch code {
+        case .oversized: "send envelopes of at most \(SignedMessage.acceptedBytesMax) bytes"
+        case .malformed: "send one COSE_Sign1 with a record: docs/formats/evidence.md has its shape"
+        case .unprotectedHeader: "leave the unprotected header empty: nobody signs it"
+        case .wrongContentType: "send a record: its content type is \(ContentType.record.rawValue)"
+        case .wrongTopic: "name the gateway that the record names: /ingest/events?gateway=<id>"
+        case .unknownGateway: "register the gateway first"
+        case .unknownKey: "register the gateway's key, or sign with the one in force at this number"
+        case .revokedKey: "register a new key: this one is revoked"
+        case .badSignature: "sign again: the signature does not stand over the record"
+        case .forked:
+            "another record with this number was taken: begin a new stream with a birth, and find out who signs with this key"
+        case .streamEnded: "the stream takes nothing more: begin a new one with a birth"
+        case .notNext: "send what is missing first"
+        case .notBorn: "begin the stream with a birth"
+        }
     }
 
     static func tooLarge(_ bytesMax: Int) -> Problem {

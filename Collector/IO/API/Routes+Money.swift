@@ -42,15 +42,21 @@ extension HouseRoutes {
         }
         view(router, "/v1/transactions") { request, _ in
             let page = try Page(request)
-            let account = request.uri.queryParameters["account"].flatMap { Identifier(String($0)) }
-            return Answer.json(page.answer(await house.transactions(account)) { $0 })
+            let account = try request.uri.queryParameters["account"].map { text in
+                guard let account = Identifier(String(text)) else {
+                    throw Problem.badRequest(
+                        "\(text) is not an account id", detail: "use 1 … 40 characters out of a-z 0-9 -")
+                }
+                return account
+            }
+            return Answer.json(await house.transactions(account, page))
         }
         view(router, "/v1/transactions/:id") { request, context in
             guard let found = await house.transaction(context.parameters.get("id") ?? "") else {
                 throw Problem.notFound(
                     "transaction with this id", hint: "ids are 32 hexadecimal digits; GET /v1/transactions lists them")
             }
-            return Answer.immutable(found, request)
+            return found.isFinal ? Answer.immutable(found.view, request) : Answer.json(found.view)
         }
         view(router, "/v1/clearing/status") { _, _ in Answer.json(await house.clearingStatus()) }
         view(router, "/v1/trace/:id") { _, context in

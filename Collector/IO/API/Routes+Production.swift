@@ -46,7 +46,7 @@ extension HouseRoutes {
     func addWindows(_ router: Router<BasicRequestContext>) {
         view(router, "/v1/windows") { request, _ in
             let page = try Page(request)
-            return Answer.json(page.answer(await house.windowViews()) { $0 })
+            return Answer.json(await house.windows(page))
         }
         view(router, "/v1/windows/:window") { request, context in
             guard let found = await house.windowView(try windowID(context)) else {
@@ -77,6 +77,15 @@ extension HouseRoutes {
             let id = try await house.take(proof: try envelope(body, as: .proof))
             return Answer.json(.object([("proof_id", .string(id.description))]), status: .created)
         }
+        post(router, "/v1/registrations", .operator) { body, _, _ in
+            let document: Document
+            do throws(DocumentError) { document = try Document(decoding: body, as: .registration) } catch {
+                throw Problem.badRequest(
+                    "not a registration document", detail: "\(error): docs/formats/documents.md has its shape")
+            }
+            let (id, isNew) = try await house.take(registration: document)
+            return Answer.json(.object([("document_id", .string(id.description))]), status: isNew ? .created : .ok)
+        }
         view(router, "/v1/house") { _, _ in Answer.json(await house.houseView()) }
         view(router, "/v1/gateways") { request, _ in
             let page = try Page(request)
@@ -96,18 +105,7 @@ extension HouseRoutes {
                 throw Problem.badRequest(
                     "no gateway", detail: "name the gateway that signed it: /ingest/events?gateway=<id>")
             }
-            guard
-                let receipt = await house.ingest(body, gateway: gateway).last(where: {
-                    $0.topic == GatewayTopics(gateway).receipt
-                })
-            else {
-                throw Problem(
-                    .conflict, "no-receipt", "The record was not taken, or its receipt follows later",
-                    detail:
-                        "receipts go out at most once a second for each stream; send the same record again to get the current one"
-                )
-            }
-            return Answer.cbor(receipt.payload)
+            return Answer.cbor(try await house.ingest(body, gateway: gateway))
         }
     }
 }

@@ -22,7 +22,8 @@ struct HouseRoutes: Sendable {
     }
 
     func router() -> Router<BasicRequestContext> {
-        let router = Router()
+        let router = Router(options: .autoGenerateHeadEndpoints)
+        router.add(middleware: ProblemMiddleware(logger: house.logger))
         addHealth(router)
         addConsole(router)
         addProduction(router)

@@ -4,7 +4,6 @@ internal import CBOR
 internal import CollectorCore
 internal import CollectorJournal
 internal import Evidence
-internal import Foundation
 internal import HTTPTypes
 internal import Logging
 internal import Proofs
@@ -85,11 +84,12 @@ extension House {
     // MARK: - Interface
 
     func take(proof message: SignedMessage) throws -> Digest {
+        try catchUp()
         switch gate.decide(proof: message.encoded, registry: state.registry, at: now(), isSigned: isSigned) {
         case .known(let id): return id
         case .refused(let refusal):
             throw Problem(
-                .unprocessableContent, "proof-refused", "The proof is not taken", detail: "\(refusal)",
+                .unprocessableContent, "proof-refused", "The proof is not taken", detail: refusal.advice,
                 code: Int64(refusal.rawValue))
         case .accepted(let draft):
             try append([draft])
@@ -100,6 +100,7 @@ extension House {
     }
 
     func authorize(_ id: WindowID) throws -> JSON {
+        try catchUp()
         guard let window = state.window(id), let seal = window.seal?.body else {
             throw Problem.notFound(
                 "sealed window \(id.text)",
@@ -110,7 +111,6 @@ extension House {
         return .object([
             ("window_id", .string(id.text)), ("output_digest", .string(seal.outputDigest.description)),
             ("decisions", .array(decision?.lines.map(Self.view) ?? [])),
-            ("signature_envelope", .optional(decision == nil ? nil : "in the Journal: AuthorizationDecided")),
         ])
     }
 

@@ -34,9 +34,8 @@ extension House {
     /// nothing was taken and no receipt goes out: gateways send it again.
     func take(_ messages: [IncomingMessage]) -> [OutgoingMessage] {
         let receivedAt = now()
-        var batch = IntakeBatch(intake)
         do {
-            var next = try stores.evidence.end()
+            var (batch, next) = try beginBatch()
             for message in messages {
                 if let gateway = GatewayTopics.gateway(ofTopic: message.topic, leaf: "evidence") {
                     decide(Delivery(gateway: gateway, envelope: message.payload, receivedAt: receivedAt), &batch, &next)
@@ -53,9 +52,30 @@ extension House {
         return dueReceipts()
     }
 
-    /// One record through the HTTP interface: the same path, answered with the receipt's envelope.
-    func ingest(_ envelope: [UInt8], gateway: Identifier) -> [OutgoingMessage] {
-        take([IncomingMessage(topic: GatewayTopics(gateway).evidence, payload: envelope)])
+    /// One record through the HTTP interface: the same path, answered with the envelope of its stream's receipt.
+    ///
+    /// - Throws: ``Problem`` with the number of the refusal.
+    func ingest(_ envelope: [UInt8], gateway: Identifier) throws -> [UInt8] {
+        var (batch, next) = try beginBatch()
+        decide(Delivery(gateway: gateway, envelope: envelope, receivedAt: now()), &batch, &next)
+        try commit(batch)
+        let place: RecordPlace
+        switch batch.outcomes[0] {
+        case .append(let record, _): place = record.place
+        case .duplicate(let known): place = known
+        case .notNext(_, let from):
+            throw Problem.recordRefused(.notNext, detail: "records before it are missing: send from \(from) on")
+        case .forked: throw Problem.recordRefused(.forked)
+        case .refuse(let code, _): throw Problem.recordRefused(code)
+        }
+        return try receipt(place.gateway, place.stream, answer: ReceiptAnswer(), wantsCheckpoint: false).encoded
+    }
+
+    /// Whatever an earlier batch left open comes first.
+    private func beginBatch() throws -> (IntakeBatch, LogPosition) {
+        try catchUp()
+        try payOwed()
+        return (IntakeBatch(intake), try stores.evidence.end())
     }
 
     private func decide(_ delivery: Delivery, _ batch: inout IntakeBatch, _ next: inout LogPosition) {
@@ -86,7 +106,7 @@ extension House {
 
     /// The identity the Evidence log holds at a number. A log that cannot be read now answers nil: the record then counts
     /// as a duplicate and is looked at again when the gateway sends it again.
-    private static func held(_ stores: HouseStores, _ gateway: Identifier, _ stream: StreamID, _ sequence: UInt64)
+    static func held(_ stores: HouseStores, _ gateway: Identifier, _ stream: StreamID, _ sequence: UInt64)
         -> Digest?
     {
         do {
@@ -96,19 +116,28 @@ extension House {
     }
 
     private func commit(_ batch: IntakeBatch) throws {
-        if !batch.drafts.isEmpty || !batch.closing.isEmpty {
-            let positions = try stores.evidence.append(batch.drafts, closing: batch.closing)
-            // A crash here loses nothing: at start the records are folded from the log and give the same events.
-            precondition(positions == batch.records.map(\.position), "the Evidence log has another writer")
+        if let last = batch.records.last?.position {
+            // Until the answer is here nobody knows whether the records stand: then the log is read before the next batch.
+            isUncertain = true
+            let positions = try stores.evidence.append(batch.drafts)
+            guard positions == batch.records.map(\.position) else {
+                throw HouseFileError(
+                    description: "the Evidence log holds records this process did not write: it is read again")
+            }
+            isUncertain = false
+            foldedEvidence = LogPosition(epoch: last.epoch, index: last.index + 1)
         }
+        // A crash here loses nothing: at start the records are folded from the log and give the same events.
         intake = batch.intake
-        for (record, position) in batch.records { fold(record, at: position) }
-        try append(try missing(batch.events))
+        for (record, _) in batch.records { fold(record) }
+        owed.events += batch.events
+        owed.closings += batch.closing
         for outcome in batch.outcomes { receipts.want(outcome) }
+        try payOwed()
     }
 
     /// What the house remembers of a record beside intake's state: samples for windows, last readings for people.
-    func fold(_ record: TakenRecord, at position: LogPosition) {
+    func fold(_ record: TakenRecord) {
         gateways.take(record, profiles: profiles)
         // What intake holds is admitted too: the cut asks, because a person may release it.
         guard case .success(let content) = record.content else { return }
@@ -124,21 +153,26 @@ extension House {
     func dueReceipts() -> [OutgoingMessage] {
         var outgoing: [OutgoingMessage] = []
         for due in receipts.take(uptime: SystemClock.uptime()) {
-            do { outgoing.append(try receipt(due)) } catch {
+            do {
+                let envelope = try receipt(
+                    due.gateway, due.stream, answer: due.answer, wantsCheckpoint: due.wantsCheckpoint)
+                outgoing.append(
+                    OutgoingMessage(topic: GatewayTopics(due.gateway).receipt, payload: envelope.encoded, retain: true))
+            } catch {
                 logger.error("receipt for \(due.gateway) could not be made: \(error)")
             }
         }
         return outgoing
     }
 
-    private func receipt(_ due: ReceiptSchedule.Due) throws -> OutgoingMessage {
+    private func receipt(
+        _ gateway: Identifier, _ stream: StreamID, answer: ReceiptAnswer, wantsCheckpoint: Bool
+    ) throws -> SignedMessage {
         let end = try stores.evidence.end()
         let context = ReceiptContext(
             originBase: state.genesis.originBase, epoch: end.epoch, devicesSynced: 1, now: now(),
-            checkpoint: due.wantsCheckpoint ? try checkpointForReceipt(due.gateway) : nil)
-        let receipt = intake.receipt(due.gateway, due.stream, context, answer: due.answer)
-        let envelope = try sign(receipt.encoded, as: .receipt)
-        return OutgoingMessage(topic: GatewayTopics(due.gateway).receipt, payload: envelope.encoded, retain: true)
+            checkpoint: wantsCheckpoint ? try checkpointForReceipt(gateway) : nil)
+        return try sign(intake.receipt(gateway, stream, context, answer: answer).encoded, as: .receipt)
     }
 
     /// A published checkpoint with the consistency proof from the one the gateway's status names, when it is of this epoch.
@@ -171,8 +205,12 @@ extension House {
             if let envelope = status.receipt {
                 let message = try SignedMessage(parsing: envelope, as: .receipt)
                 if message.isSigned(by: keys.receipt.publicKey) {
-                    try stores.evidence.learned(receipt: try Receipt(decoding: message.payload))
+                    let receipt = try Receipt(decoding: message.payload)
+                    try stores.evidence.learned(receipt: receipt)
+                    if receipt.gateway == gateway { heldReceipts[gateway] = .some(receipt) }
                 }
+            } else if heldReceipts[gateway] == nil {
+                heldReceipts[gateway] = .some(nil)
             }
             if let note = status.checkpoint {
                 try stores.evidence.learned(checkpoint: note, from: "gateway \(gateway)")

@@ -16,6 +16,7 @@ extension House {
     /// A statement of an auditor, a grid operator or a satellite source. The first of its source, metering point and day
     /// counts; the very same envelope again is answered with its id.
     func take(statement message: SignedMessage) throws -> Digest {
+        try catchUp()
         let statement: SourceStatement
         do { statement = try SourceStatement(decoding: message.payload) } catch {
             throw Problem.badRequest(
@@ -46,6 +47,7 @@ extension House {
     }
 
     func take(review message: SignedMessage) throws -> Digest {
+        try catchUp()
         let review: Review
         do { review = try Review(decoding: message.payload) } catch {
             throw Problem.badRequest("not a review", detail: "\(error): docs/formats/documents.md has its shape")
@@ -72,12 +74,13 @@ extension House {
 
     /// Decides about an order: posted, the same answer again, or a numbered refusal.
     func take(order message: SignedMessage) throws -> (view: JSON, isNew: Bool) {
+        try catchUp()
         let signed: SignedOrder
         do {
             signed = try SignedOrder(envelope: message.encoded, registry: state.registry, at: now(), isSigned: isSigned)
         } catch { throw problem(error) }
         switch ledger.decide(signed, at: now(), isHalted: gate.isHalted) {
-        case .known(let entry): return (Self.view(entry), false)
+        case .known(let entry): return (view(entry), false)
         case .refused(let refusal, let draft):
             if let draft { try append(try missing([draft])) }
             throw problem(refusal)
@@ -88,23 +91,28 @@ extension House {
                     .internalServerError, "internal", "The transfer is not in the ledger",
                     detail: "see the collector's log")
             }
-            return (Self.view(entry), true)
+            return (view(entry), true)
         }
     }
 
     private func problem(_ refusal: TransferRefusal) -> Problem {
         Problem(
             refusal.isFinal ? .unprocessableContent : .conflict, "transfer-refused", "The transfer is refused",
-            detail: "\(refusal)",
+            detail: refusal.advice,
             code: Int64(refusal.rawValue))
     }
 
     // MARK: - Views
 
-    static func view(_ entry: LedgerEntry) -> JSON {
+    func view(_ entry: LedgerEntry) -> JSON {
         let state: String =
             switch entry.kind {
-            case .held: "pending"
+            case .held:
+                switch ledger.hold(entry.transfer.id) {
+                case .posted: "posted"
+                case .voided: "voided"
+                case .pending, nil: "pending"
+                }
             case .voided: "voided"
             case .issued, .transferred, .posted: "posted"
             }
@@ -137,16 +145,18 @@ extension House {
         ])
     }
 
-    func transactions(_ account: Identifier?) -> [JSON] {
-        ledger.entries.filter { account == nil || $0.transfer.debit == account || $0.transfer.credit == account }.map(
-            Self.view)
+    /// Oldest first, from `page`'s cursor on.
+    func transactions(_ account: Identifier?, _ page: Page) -> JSON {
+        let found = ledger.entries(of: account, from: page.after, limit: page.limit)
+        return Page.answer(found.entries.map(view), next: found.next)
     }
 
-    func transaction(_ text: String) -> JSON? {
+    /// Final unless it is a hold that waits.
+    func transaction(_ text: String) -> (view: JSON, isFinal: Bool)? {
         guard let bytes = [UInt8](hex: text), let id = TransferID(bytes), let entry = ledger.entry(id) else {
             return nil
         }
-        return Self.view(entry)
+        return (view(entry), ledger.hold(id) != .pending)
     }
 
     func clearingStatus() -> JSON {
@@ -174,7 +184,7 @@ extension House {
                 ("evidence_size", .optional(found.map { Int64(clamping: $0.0.cut.evidence.size) })),
             ])
         }
-        return .object([("transaction", Self.view(entry)), ("issuances", .array(issuances))])
+        return .object([("transaction", view(entry)), ("issuances", .array(issuances))])
     }
 
     func allocation(_ entity: Identifier) -> JSON? {

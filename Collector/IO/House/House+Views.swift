@@ -103,24 +103,33 @@ extension House {
     }
 
     /// Windows that were cut, and those that began since.
-    func windowViews() -> [JSON] {
-        var views = state.windows.map { view($0) }
-        var index = Int64(state.windows.count)
-        while let window = grid.window(index), window.start <= now(), views.count < 100_000 {
-            views.append(open(window))
-            index += 1
+    func windows(_ page: Page) -> JSON {
+        let began = grid.window(containing: now()).map { Int($0.index) + 1 } ?? 0
+        let total = max(state.windows.count, began)
+        let start = min(page.after, total)
+        let end = min(total, start + page.limit)
+        let views = (start..<end).compactMap { index -> JSON? in
+            index < state.windows.count ? view(state.windows[index]) : grid.window(Int64(index)).map(open)
         }
-        return views
+        return Page.answer(views, next: end < total ? end : nil)
     }
 
     func windowView(_ id: WindowID) -> (view: JSON, isFinal: Bool)? {
-        if let progress = state.window(id) { return (view(progress), progress.isSettled) }
-        var index = Int64(state.windows.count)
-        while let window = grid.window(index), window.start <= now() {
+        // Final when nothing can change it: issued, credited, so that the supply after it is known, and weighed.
+        if let progress = state.window(id) { return (view(progress), progress.isSettled && isComplete(progress)) }
+        // Windows of an id's UTC day are few; they are looked at one by one.
+        guard let midnight = UTCInstant(String(id.text.dropFirst(2).prefix(10)) + "T00:00:00Z") else { return nil }
+        var index = grid.window(containing: max(midnight, grid.anchor))?.index ?? .max
+        while let window = grid.window(index), window.start <= now(), window.start < midnight + 86_400_000 {
             if window.id == id { return (open(window), false) }
             index += 1
         }
         return nil
+    }
+
+    private func isComplete(_ window: WindowProgress) -> Bool {
+        window.issued.allSatisfy { ledger.entry(TransferID(creditFor: $0.id)) != nil }
+            && (window.isWeighed || window.verified.isEmpty)
     }
 
     private func open(_ window: Window) -> JSON {

@@ -23,7 +23,11 @@ extension House {
         guard !isComputing else { return nil }
         do {
             guard try isWritable() else { return nil }
-            try append(try missing(refusals.take(at: now())))
+            try catchUp()
+            try payOwed()
+            owed.events += refusals.take(at: now())
+            try payOwed()
+            try reconcileEvidence()
             if let job = try unfinished() {
                 isComputing = true
                 return job
@@ -106,6 +110,7 @@ extension House {
     func finish(computed outcome: WindowOutcome, transcript: Transcript, of id: WindowID) {
         isComputing = false
         do {
+            try catchUp()
             guard let window = state.window(id), window.seal == nil else { return }
             for segment in transcript.segments { try stores.objects.put(segment.bytes) }
             try verify(window, outcome)
@@ -180,7 +185,6 @@ extension House {
             Event.transcriptSealed(Event.Received(envelope: envelope.encoded)).draft(
                 commandID: CommandID.caused(by: allocated.eventID, purpose: "seal"))
         ])
-        standing.settle(outcome.output)
         forgetSettled()
         _ = try stores.journal.publish()
         logger.info("window \(window.window.text) sealed", metadata: ["output": "\(outcome.outputDigest)"])
@@ -203,6 +207,7 @@ extension House {
     func finish(replayed digest: Digest?, text: String, of id: WindowID) {
         isComputing = false
         do {
+            try catchUp()
             guard let window = state.window(id), let seal = window.seal, window.replay == nil else { return }
             let compared = Event.ReplayCompared(
                 window: id, outputDigest: seal.body.outputDigest, replayDigest: digest,

@@ -24,7 +24,16 @@ actor House {
     // Owned by this actor's thread, as everything below. Folded from the Journal and the Evidence log.
     var state: HouseState
     var intake: IntakeState
-    var sequences: [Stage: UInt64] = [:]
+    var sequences: [Stage: UInt64] = [.house: 1]
+    /// How far both logs are folded. The Journal's first event is genesis.
+    var foldedJournal = LogPosition(epoch: 1, index: 1)
+    var foldedEvidence = LogPosition.start
+    /// Intake's events that were read and wait for the records they speak of.
+    var waitingForRecords: [Event] = []
+    /// An append failed and nobody knows whether it stands: both logs are read on before anything is decided.
+    var isUncertain = false
+    /// Events of intake that are decided and not in the Journal yet, and streams to close after them.
+    var owed: (events: [JournalDraft], closings: [StreamClosing]) = ([], [])
     var keyCache = KeyCache()
     var receipts = ReceiptSchedule()
     var refusals = RefusalCounter()
@@ -35,18 +44,25 @@ actor House {
     var gate = Gate()
     var standing = Standing()
     var isBrokerConnected = false
-    /// Records read at start, on their way into the folds.
-    var startRecords: [(record: TakenRecord, position: LogPosition)] = []
+    /// The last receipt a gateway's status showed since start; the inner nil: it says it holds none.
+    var heldReceipts: [Identifier: Receipt?] = [:]
+    /// Origins of epochs that a signed document ended.
+    var endedOrigins: [String] = []
     /// One window is computed at a time.
     var isComputing = false
     /// Why a window cannot go on, for people.
     var troubles: [String] = []
 
+    private let realNow: @Sendable () -> UTCInstant
+
+    /// - Parameter realNow: the machine's clock; the house's own is computed from it.
     init(
         configuration: CollectorConfiguration, stores: HouseStores, keys: HouseKeys, profiles: ProfileShelf,
-        logger: Logger
+        logger: Logger,
+        realNow: @escaping @Sendable () -> UTCInstant = { SystemClock.realNow() }
     ) throws {
         self.configuration = configuration
+        self.realNow = realNow
         self.stores = stores
         self.keys = keys
         self.logger = logger
@@ -63,7 +79,6 @@ actor House {
         try Self.require(keys, fit: state.genesis)
         intake = IntakeState(clock: configuration.clock)
         admission = Admission()
-        for stage in Stage.allCases { sequences[stage] = try stores.journal.sequence(of: stage) }
     }
 
     private static func require(_ keys: HouseKeys, fit genesis: Genesis) throws {
@@ -77,26 +92,33 @@ actor House {
 
     // MARK: - Time
 
-    func now() -> UTCInstant { clock.now(real: SystemClock.realNow()) }
+    func now() -> UTCInstant { clock.now(real: realNow()) }
 
     // MARK: - The Journal
 
     /// Appends drafts of any stages in their order and folds them. Each stage's run is one transaction; a crash between
     /// two runs is repaired at start, where what is missing is decided again with the same ids.
-    @discardableResult
-    func append(_ drafts: [JournalDraft]) throws -> [JournalEvent] {
-        var appended: [JournalEvent] = []
+    ///
+    /// An append that fails may stand all the same: then the log is read on, and it counts when it is there.
+    func append(_ drafts: [JournalDraft]) throws {
+        // Whoever decides catches up first: a decision on less than the whole Journal may contradict it.
+        guard !isUncertain else {
+            throw HouseFileError(
+                description: "the Journal could not be read after a failed append: see the log for why")
+        }
         var rest = drafts[...]
         while let stage = rest.first?.stage {
             let run = rest.prefix(while: { $0.stage == stage }).prefix(SQLiteJournal.batchMax)
             rest = rest.dropFirst(run.count)
             let batch = JournalBatch(stage: stage, after: sequences[stage] ?? 0, drafts: Array(run))
-            let events = try stores.journal.append(batch, now: now())
-            sequences[stage] = try stores.journal.sequence(of: stage)
-            for event in events { try fold(event) }
-            appended += events
+            do {
+                for event in try stores.journal.append(batch, now: now()) { try foldAppended(event) }
+            } catch let error as LogError {
+                isUncertain = true
+                try catchUp()
+                guard try missing(batch.drafts).isEmpty else { throw error }
+            }
         }
-        return appended
     }
 
     /// Whether an event with this id stands already: the answer of an earlier append got lost, or we were restarted.
@@ -118,6 +140,7 @@ enum HouseStartError: Error, CustomStringConvertible {
     case otherClock(HouseClock)
     case otherKey(String)
     case otherOrigin(String)
+    case epochUnnamed(LogName, String)
 
     var description: String {
         switch self {
@@ -125,6 +148,8 @@ enum HouseStartError: Error, CustomStringConvertible {
         case .otherClock(let clock):
             "the configuration's clock is not the one genesis fixed (\(clock)): set `clock` to it, or point `data` to another house"
         case .otherOrigin(let base): "log_origin is not the one genesis fixed: set it to \(base)"
+        case .epochUnnamed(let log, let origin):
+            "\(origin) was ended and the Journal does not name it: run `kilomint-collector epoch open --log \(log.rawValue)` again"
         case .otherKey(let name): "keys.\(name) is not the key that genesis fixed: point it to the right file"
         }
     }

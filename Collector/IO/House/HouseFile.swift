@@ -1,6 +1,8 @@
 // The house file: what an operator writes down before genesis. Turned into signed documents here; the Journal gets those.
 
+internal import CBOR
 package import CollectorCore
+internal import CollectorJournal
 internal import Evidence
 package import Keys
 package import Proofs
@@ -51,7 +53,27 @@ package struct HouseFile: Sendable {
         try builder.meters(root)
         try builder.meteringPoints(root)
         try root.finish()
-        return HouseFile(genesis: genesis, registrations: builder.documents, root: signers.root)
+        let file = HouseFile(genesis: genesis, registrations: builder.documents, root: signers.root)
+        try file.requireWhole(path)
+        return file
+    }
+
+    private static let sections = ["", "organisations", "keys", "entities", "metering_points", "meters", "gateways"]
+
+    /// Registers everything once, as the house will: what refers to nothing, or is claimed twice, is told by its section.
+    private func requireWhole(_ path: String) throws {
+        var registry = try Registry(genesis, check: isSigned)
+        for document in registrations {
+            let body = try Registration(decoding: document.payload).body
+            do throws(RegistrationRefusal) {
+                try registry.register(document, at: genesis.anchor, check: isSigned)
+            } catch {
+                throw SettingsError(
+                    file: path, keyPath: Self.sections[Int(clamping: body.kind)],
+                    found: RegistrationSubject(body).id.text,
+                    problem: "is refused: \(error)")
+            }
+        }
     }
 
     private static func manifest(
@@ -65,19 +87,28 @@ package struct HouseFile: Sendable {
             billingGrade.append(digest)
         }
         var kinds: [ProofKind] = []
-        for item in try map.value("kinds").list(count: 1...3) {
-            kinds.append(
-                try item.choice([(name: "ACK", value: ProofKind.acknowledged), (name: "CT", value: .complianceTested)]))
+        for item in try map.value("kinds").list(count: 1...2) {
+            let kind = try item.choice([
+                (name: "ACK", value: ProofKind.acknowledged), (name: "CT", value: .complianceTested),
+            ])
+            guard !kinds.contains(kind) else { throw item.error("stands twice", allowed: "each kind once") }
+            kinds.append(kind)
         }
-        return Manifest(
-            number: 1, effectiveFrom: anchor,
-            cadence: try map.value("cadence").milliseconds(in: 60_000...31_622_400_000),
+        let cadence = try map.value("cadence")
+        let manifest = Manifest(
+            number: 1, effectiveFrom: anchor, cadence: try cadence.milliseconds(in: 60_000...31_622_400_000),
             grace: try map.value("grace").milliseconds(in: 0...31_622_400_000),
             gate: Manifest.Gate(
                 freshness: try map.optional("freshness")?.milliseconds(in: 1...31_622_400_000) ?? 86_400_000,
                 quorum: try map.value("quorum").int(in: 1...1000),
                 kinds: kinds.sorted { $0.rawValue.utf8.lexicographicallyPrecedes($1.rawValue.utf8) }),
             billingGrade: billingGrade)
+        do throws(ShapeError) { _ = try Manifest(decoding: manifest.encoded) } catch {
+            throw cadence.error(
+                "does not tile its days: \(error)",
+                allowed: "whole days, or a whole part of a day of whole quarters of an hour")
+        }
+        return manifest
     }
 
     fileprivate static func identifier(_ value: SettingsValue) throws(SettingsError) -> Identifier {
@@ -252,6 +283,21 @@ private struct Registrations {
 }
 
 extension HouseFile {
+    /// Appends genesis and all registrations in one transaction, all or none, and publishes the first checkpoints.
+    /// A crash before they are published loses nothing: the running house publishes them when they are first asked for.
+    package func begin(in stores: HouseStores, at now: UTCInstant) throws {
+        let now = max(now, genesis.anchor)
+        var registry = try Registry(genesis, check: isSigned)
+        var drafts = [Event.genesis(genesis.cbor).draft(commandID: genesis.commandID)]
+        for document in registrations {
+            try registry.register(document, at: now, check: isSigned)
+            drafts.append(Event.registered(Event.Registered(document: document.cbor)).draft(commandID: document.id))
+        }
+        _ = try stores.journal.append(JournalBatch(stage: .house, after: 0, drafts: drafts), now: now)
+        _ = try stores.journal.publish()
+        _ = try stores.evidence.publish()
+    }
+
     /// The key list gateways pin: receipt and log keys, signed by the root.
     package func keyList(receipt: PublicKey, log: PublicKey) throws -> [UInt8] {
         let forever = UTCInstant(milliseconds: HouseBounds.instantMax)
