@@ -17,7 +17,7 @@ from typing import Any
 
 from exports import Export, JournalEvent
 from formats import Envelope, Wrong, envelope, keys, require, sequence, sha256
-from rules import MILLION, PointDays, settled_days, verified_energy, verify_point
+from rules import FINDINGS, MILLION, PointDays, settled_days, verified_energy, verify_point
 from transcripts import SEGMENT_ITEMS, Inputs, Span, read_inputs
 from vectors import deterministic, merkle_root
 

@@ -13,12 +13,14 @@ import subprocess
 import tempfile
 import unittest
 
-import synthetic_house
 import two_runs
 import verify_export
 from exports import Export
 from formats import Wrong
+from synthetic_gateway import DAY, KEYS, START
 from synthetic_house import House
+from synthetic_logs import sign
+from vectors import deterministic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILT = pathlib.Path(os.environ.get("KILOMINT_BIN", ROOT / ".build/debug")) / "kilomint-audit"
@@ -164,10 +166,7 @@ class WrongKey(House):
     def take(self) -> None:
         gateway = self.gateways[1]
         record, _, _ = gateway.records[-1]
-        gateway.records[-1] = (
-            record,
-            *synthetic_house.sign(synthetic_house.deterministic(record), "record", synthetic_house.KEYS["gw-north"]),
-        )
+        gateway.records[-1] = (record, *sign(deterministic(record), "record", KEYS["gw-north"]))
         super().take()
 
 
@@ -199,14 +198,8 @@ class Twice(House):
     def state(self, day: int) -> None:
         super().state(day)
         if day == 0:
-            envelope, _ = synthetic_house.sign(self.statements[0][1], "statement", synthetic_house.KEYS["auditor"])
-            self.journal.append(
-                "StatementReceived",
-                "verification",
-                synthetic_house.START + synthetic_house.DAY,
-                self.statements[0][0],
-                {1: envelope},
-            )
+            envelope, _ = sign(self.statements[0][1], "statement", KEYS["auditor"])
+            self.journal.append("StatementReceived", "verification", START + DAY, self.statements[0][0], {1: envelope})
 
 
 LIARS = [
