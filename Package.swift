@@ -142,7 +142,6 @@ let package = Package(
             ]),
         tests("PlantTests", "Tests/Plant/Tests", ["Kit", "PlantModel", "Quantities"]),
         tests("TidyTests", "Tests/Tidy", [], exclude: ["ratchet.txt"]),
-        tests("SystemTests", "Tests/System", ["Kit"]),
     ],
     swiftLanguageModes: [.v6]
 )
