@@ -8,14 +8,25 @@ struct Arguments {
 
     private var values: [String: String] = [:]
     private var flags: Set<String> = []
+    /// Words without `--`: files and folders.
+    private(set) var places: [String] = []
 
     /// - Parameters:
     ///   - options: names that take a value, without `--`.
     ///   - flags: names that take none.
-    init(_ words: [String], options: [String], flags known: [String] = []) throws(Wrong) {
+    ///   - places: how many words without `--` the command takes.
+    init(
+        _ words: [String], options: [String], flags known: [String] = [], places expected: ClosedRange<Int> = 0...0
+    ) throws(Wrong) {
         var rest = words[...]
         while let word = rest.popFirst() {
-            guard word.hasPrefix("--") else { throw Wrong(description: "\(word) is not expected here") }
+            guard word.hasPrefix("--") else {
+                places.append(word)
+                guard places.count <= expected.upperBound else {
+                    throw Wrong(description: "\(word) is not expected here")
+                }
+                continue
+            }
             let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(parts.first ?? "")
             if known.contains(name), parts.count == 1 {
@@ -33,6 +44,7 @@ struct Arguments {
                 throw Wrong(description: "--\(name) stands twice")
             }
         }
+        guard places.count >= expected.lowerBound else { throw Wrong(description: "a file or folder is missing") }
     }
 
     func has(_ flag: String) -> Bool { flags.contains(flag) }

@@ -34,6 +34,7 @@ enum Commands {
             let arguments = try Arguments(rest, options: ["config"])
             try RunningAgent.run(try AgentParts(try settings(arguments)))
         case "config" where rest.first == "check": try checkConfiguration(Array(rest.dropFirst()))
+        case "profile": try profile(rest)
         case "read": try read(rest)
         case "status": try status(rest)
         case "key" where rest.first == "create": try createKey(Array(rest.dropFirst()))

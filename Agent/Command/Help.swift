@@ -16,6 +16,9 @@ enum Help {
                                                      ask the running agent how it is
           kilomint-agent key create --out FILE [--algorithm es256|ed25519]
                                                      make the gateway's key (mode 0600), print its public half
+          kilomint-agent profile lint PATH...        say what is wrong with profiles: files, or folders of them
+          kilomint-agent profile show FILE           print a profile as a table
+          kilomint-agent profile test PATH...        run the frames beside profiles
           kilomint-agent version
 
         First steps:

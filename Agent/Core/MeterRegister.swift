@@ -10,6 +10,8 @@ package struct MeterIdentity: Hashable, Sendable {
     package var model = ""
     package var serial = ""
     package var firmware = ""
+    /// What it said about its setup: modes, ratios, wiring. Only looked up; the words themselves are in the records.
+    private var setup: [Identity.Role: String] = [:]
 
     package init() {}
 
@@ -19,6 +21,7 @@ package struct MeterIdentity: Hashable, Sendable {
             case .model: model
             case .serial: serial
             case .firmware: firmware
+            default: setup[role] ?? ""
             }
         }
         set {
@@ -26,6 +29,7 @@ package struct MeterIdentity: Hashable, Sendable {
             case .model: model = newValue
             case .serial: serial = newValue
             case .firmware: firmware = newValue
+            default: setup[role] = newValue
             }
         }
     }

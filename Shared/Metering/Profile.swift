@@ -12,6 +12,16 @@ package enum ProfileLevel: UInt8, Hashable, Comparable, Sendable {
     /// Read from the device, its display beside it.
     case hardware = 3
 
+    /// As profiles spell it.
+    package var name: String {
+        switch self {
+        case .driver: "driver"
+        case .document: "document"
+        case .simulator: "simulator"
+        case .hardware: "hardware"
+        }
+    }
+
     package static func < (a: ProfileLevel, b: ProfileLevel) -> Bool { a.rawValue < b.rawValue }
 }
 
@@ -22,6 +32,17 @@ package struct Profile: Hashable, Sendable {
         package var revision: String
         /// Chapter, table or page.
         package var place: String
+        /// The number the document gives to wire address 0: 0, 1, 30001 … Addresses of a profile are the wire's.
+        package var countsFrom: UInt64 = 0
+    }
+
+    /// Somebody compared the profile with a simulator or a device.
+    package struct Check: Hashable, Sendable {
+        package var by: String
+        /// A date, `2026-11-21`.
+        package var on: String
+        /// With what, and what agreed.
+        package var how: String
     }
 
     /// How the device may be asked.
@@ -38,6 +59,18 @@ package struct Profile: Hashable, Sendable {
         package var timeoutMilliseconds: Int
         /// The device serves one TCP connection only.
         package var isSingleClient: Bool
+        /// Up to where a timeout that is learned or doubled may grow, ms. Nil: the agent's own maximum.
+        package var timeoutMaxMilliseconds: Int?
+        /// Between a new connection and the first request on it, ms.
+        package var connectPauseMilliseconds = 0
+        /// How often the device renews its registers, ms; asking faster gives the same words again. 0: unknown.
+        package var refreshMilliseconds = 0
+        /// What is sent comes back before the answer.
+        package var hasEcho = false
+        /// The device answers requests for exactly one value and nothing else.
+        package var isOneValueOnly = false
+        /// Functions 3 and 4 give the same registers: what stands under one may be read with the other.
+        package var isEitherFunction = false
     }
 
     /// Registers that must not be read, not even in passing: the device answers an exception.
@@ -77,87 +110,16 @@ package struct Profile: Hashable, Sendable {
     package var identity: Identity
     /// By OBIS code, each once.
     package var quantities: [Quantity]
+    /// The firmware this map is for; empty: every one. A device with another firmware is not this profile's.
+    package var firmware: [FirmwareRange] = []
+    package var checks: [Check] = []
+    /// What the sources disagree about. Such a profile is never billing grade in a real house.
+    package var contradictions: [String] = []
+
+    /// Whether registers of `function` may be read with `other`.
+    package func answers(_ function: UInt8, as other: UInt8) -> Bool {
+        function == other || limits.isEitherFunction
+    }
 
     package func quantity(_ obis: ObisCode) -> Quantity? { quantities.first { $0.obis == obis } }
-}
-
-/// The registers that tell which device answers. Read at start and again from time to time.
-package struct Identity: Hashable, Sendable {
-    package enum Role: UInt8, Hashable, Comparable, Sendable, CaseIterable {
-        case model = 1
-        case serial = 2
-        case firmware = 3
-
-        package var name: String {
-            switch self {
-            case .model: "model"
-            case .serial: "serial"
-            case .firmware: "firmware"
-            }
-        }
-
-        package static func < (a: Role, b: Role) -> Bool { a.rawValue < b.rawValue }
-    }
-
-    package struct Field: Hashable, Sendable {
-        package var place: Place
-        /// text, u16, u32 or u64.
-        package var type: RegisterType
-        package var registers: Int
-        package var order = RegisterOrder()
-        /// Some devices of the model do not have it and answer an exception; it is then the empty text.
-        package var isOptional: Bool
-        /// `*` stands for any text. Empty: everything is expected.
-        package var expected: [String]
-
-        /// Text as it stands, integers in decimal. Nil when the text is not printable ASCII.
-        package func decode(_ bytes: ArraySlice<UInt8>) -> String? {
-            guard bytes.count == 2 * registers else { return nil }
-            return type == .text ? order.text(bytes) : String(order.pattern(bytes))
-        }
-
-        /// Whether the device of this profile may answer so.
-        package func accepts(_ text: String) -> Bool {
-            expected.isEmpty || expected.contains { Self.matches(Array(text.utf8)[...], Array($0.utf8)[...]) }
-        }
-
-        /// Linear in text × pattern: one saved position per star suffices.
-        private static func matches(_ text: ArraySlice<UInt8>, _ pattern: ArraySlice<UInt8>) -> Bool {
-            var (text, pattern) = (text, pattern)
-            var retry: (text: ArraySlice<UInt8>, pattern: ArraySlice<UInt8>)?
-            while true {
-                if pattern.first == UInt8(ascii: "*") {
-                    pattern = pattern.dropFirst()
-                    retry = (text, pattern)
-                } else if let expected = pattern.first, text.first == expected {
-                    (text, pattern) = (text.dropFirst(), pattern.dropFirst())
-                } else if pattern.isEmpty && text.isEmpty {
-                    return true
-                } else if let saved = retry, !saved.text.isEmpty {
-                    text = saved.text.dropFirst()
-                    pattern = saved.pattern
-                    retry = (text, pattern)
-                } else {
-                    return false
-                }
-            }
-        }
-    }
-
-    package var model: Field?
-    package var serial: Field?
-    package var firmware: Field?
-
-    package func field(_ role: Role) -> Field? {
-        switch role {
-        case .model: model
-        case .serial: serial
-        case .firmware: firmware
-        }
-    }
-
-    /// The fields the profile has, in order of their roles.
-    package var fields: [(role: Role, field: Field)] {
-        Role.allCases.compactMap { role in field(role).map { (role, $0) } }
-    }
 }

@@ -27,6 +27,7 @@ extension Profile {
 
     private var value: CBORValue {
         let holes: [CBORValue] = holes.map { .numbers([UInt64($0.function), UInt64($0.first), UInt64($0.last)]) }
+        let texts: [CBORValue]? = contradictions.isEmpty ? nil : contradictions.map { CBORValue.text($0) }
         let source: [CBORValue] = [.text(source.document), .text(source.revision), .text(source.place)]
         let pairs: [(Int64, CBORValue?)] = [
             (1, CBORValue.int(Self.formatVersion)),
@@ -41,12 +42,17 @@ extension Profile {
             (10, sunSpec?.value),
             (11, identity.value),
             (12, CBORValue.array(quantities.map { $0.value })),
+            (13, limits.asking),
+            (14, firmware.isEmpty ? nil : CBORValue.array(firmware.map { .array([.text($0.from), .text($0.below)]) })),
+            (15, checks.isEmpty ? nil : CBORValue.array(checks.map { $0.value })),
+            (16, self.source.countsFrom == 0 ? nil : CBORValue.unsigned(self.source.countsFrom)),
+            (17, texts.map { CBORValue.array($0) }),
         ]
         return .fields(pairs)
     }
 
     private init(_ value: CBORValue) throws(ShapeError) {
-        let fields = try value.fields(1...12, "profile")
+        let fields = try value.fields(1...17, "profile")
         guard try fields.int(1) == Self.formatVersion else { throw ShapeError("profile.1", expected: "1") }
         name = try fields.boundedText(2)
         revision = try fields.uint(3)
@@ -74,13 +80,79 @@ extension Profile {
         guard (1...Self.quantitiesMax).contains(quantities.count) else {
             throw ShapeError("profile.12", expected: "1 … \(Self.quantitiesMax) quantities")
         }
+        try readOptional(fields)
         if let problem = problem() {
             throw ShapeError("profile", expected: "a sound profile; \(problem.place) \(problem.problem)")
         }
     }
 }
 
+extension Profile {
+    /// Keys 13 to 17: absent wherever they say nothing, so that a profile without them keeps its digest.
+    private mutating func readOptional(_ fields: CBORFields) throws(ShapeError) {
+        if let value = fields.optional(13) { try limits.readAsking(value) }
+        for item in try fields.optional(14).orEmpty("profile.14") {
+            let ends = try item.array(count: 2, "profile.14")
+            let from = try ends[0].text("profile.14")
+            firmware.append(FirmwareRange(from: from, below: try ends[1].text("profile.14")))
+            guard ends.allSatisfy({ $0 == .text("") || $0.isBoundedText }) else {
+                throw ShapeError("profile.14", expected: "texts of at most \(Self.textBytesMax) bytes")
+            }
+        }
+        for item in try fields.optional(15).orEmpty("profile.15") {
+            let texts = try item.texts(3, "profile.15")
+            guard texts.count == 3 else { throw ShapeError("profile.15", expected: "three texts") }
+            checks.append(Check(by: texts[0], on: texts[1], how: texts[2]))
+        }
+        if let value = fields.optional(16) {
+            source.countsFrom = UInt64(try value.int(in: 1...Int(Self.countsFromMax), "profile.16"))
+        }
+        contradictions = try fields.optional(17)?.texts(1, "profile.17") ?? []
+    }
+}
+
+extension Profile.Check {
+    fileprivate var value: CBORValue { .array([.text(by), .text(on), .text(how)]) }
+}
+
+extension CBORValue? {
+    /// 1 … 16 items, or none at all where the key is absent.
+    fileprivate func orEmpty(_ path: String) throws(ShapeError) -> [CBORValue] {
+        guard let self else { return [] }
+        let items = try self.array(path)
+        guard (1...Profile.alternativesMax).contains(items.count) else {
+            throw ShapeError(path, expected: "1 … \(Profile.alternativesMax) items")
+        }
+        return items
+    }
+}
+
 extension Profile.Limits {
+    /// Key 13; nil where every value is the usual one.
+    fileprivate var asking: CBORValue? {
+        let pairs: [(Int64, CBORValue?)] = [
+            (1, timeoutMaxMilliseconds.map { CBORValue.unsigned(UInt64($0)) }),
+            (2, connectPauseMilliseconds == 0 ? nil : CBORValue.unsigned(UInt64(connectPauseMilliseconds))),
+            (3, refreshMilliseconds == 0 ? nil : CBORValue.unsigned(UInt64(refreshMilliseconds))),
+            (4, hasEcho ? CBORValue.bool(true) : nil), (5, isOneValueOnly ? CBORValue.bool(true) : nil),
+            (6, isEitherFunction ? CBORValue.bool(true) : nil),
+        ]
+        return pairs.contains { $0.1 != nil } ? .fields(pairs) : nil
+    }
+
+    fileprivate mutating func readAsking(_ value: CBORValue) throws(ShapeError) {
+        let path = "profile.13"
+        let fields = try value.fields(1...6, path)
+        timeoutMaxMilliseconds = try fields.optional(1).map { value throws(ShapeError) in
+            try value.int(in: 50...60_000, path)
+        }
+        connectPauseMilliseconds = try fields.optional(2)?.int(in: 1...10_000, path) ?? 0
+        refreshMilliseconds = try fields.optional(3)?.int(in: 1...3_600_000, path) ?? 0
+        hasEcho = try fields.optional(4)?.bool(path) ?? false
+        isOneValueOnly = try fields.optional(5)?.bool(path) ?? false
+        isEitherFunction = try fields.optional(6)?.bool(path) ?? false
+    }
+
     fileprivate var value: CBORValue {
         .numbers(
             [
@@ -127,10 +199,14 @@ extension Identity {
     }
 
     fileprivate init(_ value: CBORValue) throws(ShapeError) {
-        let fields = try value.fields(1...3, "profile.11")
-        model = try fields.optional(1).map { value throws(ShapeError) in try Field(value, "profile.11.1") }
-        serial = try fields.optional(2).map { value throws(ShapeError) in try Field(value, "profile.11.2") }
-        firmware = try fields.optional(3).map { value throws(ShapeError) in try Field(value, "profile.11.3") }
+        self.init()
+        let last = Int64(Role.allCases.count)
+        let fields = try value.fields(1...last, "profile.11")
+        for role in Role.allCases {
+            self[role] = try fields.optional(Int64(role.rawValue)).map { value throws(ShapeError) in
+                try Field(value, "profile.11.\(role.rawValue)")
+            }
+        }
     }
 }
 
@@ -174,7 +250,7 @@ extension Place {
 extension RegisterType {
     init(_ value: CBORValue, _ path: String) throws(ShapeError) {
         guard let type = RegisterType(rawValue: UInt8(try value.int(in: 0...255, path))) else {
-            throw ShapeError(path, expected: "a register type 1 … 12")
+            throw ShapeError(path, expected: "a register type 1 … 13")
         }
         self = type
     }
@@ -223,11 +299,17 @@ extension CBORValue {
         return texts
     }
 
+    fileprivate var isBoundedText: Bool {
+        guard case .text(let text) = self else { return false }
+        return (1...Profile.textBytesMax).contains(text.utf8.count)
+            && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
+    }
+
     func boundedText(_ path: String) throws(ShapeError) -> String {
         let text = try text(path)
-        guard (1...Profile.textBytesMax).contains(text.utf8.count),
-            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) })
-        else { throw ShapeError(path, expected: "1 … \(Profile.textBytesMax) bytes without control characters") }
+        guard isBoundedText else {
+            throw ShapeError(path, expected: "1 … \(Profile.textBytesMax) bytes without control characters")
+        }
         return text
     }
 }

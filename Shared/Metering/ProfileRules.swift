@@ -12,13 +12,15 @@ extension Profile {
     package static let textBytesMax = 200
     /// Alternatives of one field: models, expected texts, not-available values, base addresses, lengths.
     package static let alternativesMax = 16
+    /// The number that wire address 0 has in a document: 400 001 for six-digit Modicom addresses.
+    package static let countsFromMax: UInt64 = 1_000_000
     /// The Modbus limit (Application Protocol 1.1b3, 6.3): registers of one request.
     package static let registersMax = 125
 
     /// The first rule broken; nil for a sound profile.
     func problem() -> ProfileProblem? {
         if !Self.isName(name) { return ProfileProblem(place: "profile", problem: "is not of the form vendor/model") }
-        if let problem = holesProblem() ?? sunSpecProblem() { return problem }
+        if let problem = holesProblem() ?? sunSpecProblem() ?? deviceProblem() { return problem }
         for (role, field) in identity.fields {
             let span = Int(field.place.address)..<Int(field.place.address) + field.registers
             if let problem = identityProblem(field) ?? spanProblem(field.place, span) {
@@ -30,7 +32,7 @@ extension Profile {
                 return ProfileProblem(
                     place: "quantities[\(quantity.obis)]", problem: "stands there twice or out of order")
             }
-            if let problem = quantity.problem() ?? spanProblem(quantity.place, quantity.span) {
+            if let problem = quantity.problem() ?? spanProblem(quantity.place, quantity.span, quantity.registersMax) {
                 return ProfileProblem(place: "quantities[\(quantity.obis)]", problem: problem)
             }
         }
@@ -59,6 +61,34 @@ extension Profile {
         return nil
     }
 
+    /// Limits, firmware ranges and checks.
+    private func deviceProblem() -> ProfileProblem? {
+        if let most = limits.timeoutMaxMilliseconds, most < limits.timeoutMilliseconds {
+            return ProfileProblem(place: "limits.timeout-max", problem: "is below timeout")
+        }
+        for (index, range) in firmware.enumerated() {
+            let place = "firmware[\(index)]"
+            guard !range.from.isEmpty || !range.below.isEmpty else {
+                return ProfileProblem(place: place, problem: "names neither `from` nor `below`")
+            }
+            guard range.from.isEmpty || range.below.isEmpty || FirmwareRange.isOlder(range.from, than: range.below)
+            else { return ProfileProblem(place: place, problem: "ends before it begins") }
+        }
+        guard firmware.isEmpty || identity.field(.firmware) != nil else {
+            return ProfileProblem(place: "firmware", problem: "needs `identity.firmware` to be told by")
+        }
+        let malformed = checks.firstIndex { !Self.isDate($0.on) }
+        return malformed.map { ProfileProblem(place: "checked[\($0)].on", problem: "is not a date such as 2026-11-21") }
+    }
+
+    private static func isDate(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 10, bytes[4] == 0x2D, bytes[7] == 0x2D else { return false }
+        let digits = bytes.filter { (48...57).contains($0) }.map { Int($0) - 48 }
+        guard digits.count == 8 else { return false }
+        return (1...12).contains(digits[4] * 10 + digits[5]) && (1...31).contains(digits[6] * 10 + digits[7])
+    }
+
     private func sunSpecProblem() -> ProfileProblem? {
         guard let sunSpec else { return nil }
         for (index, model) in sunSpec.models.enumerated() {
@@ -73,19 +103,24 @@ extension Profile {
 
     private func identityProblem(_ field: Identity.Field) -> String? {
         switch field.type {
-        case .text: return (1...64).contains(field.registers) ? nil : "has \(field.registers) registers, not 1 … 64"
-        case .u16, .u32, .u64: return field.registers == field.type.registers ? nil : "has a wrong number of registers"
-        default: return "has a type that names no device; use text, u16, u32 or u64"
+        case .text, .chars:
+            return (1...64).contains(field.registers) ? nil : "has \(field.registers) registers, not 1 … 64"
+        case .u16, .u32, .u64, .f32:
+            return field.registers == field.type.registers ? nil : "has a wrong number of registers"
+        default: return "has a type that names no device; use text, chars, u16, u32, u64 or f32"
         }
     }
 
     /// What is read together lies in the address space, in one request, in one model, in no hole.
-    private func spanProblem(_ place: Place, _ span: Range<Int>) -> String? {
-        guard span.count <= limits.registersMax else { return "needs more registers than one request may have" }
+    private func spanProblem(_ place: Place, _ span: Range<Int>, _ registersMax: Int? = nil) -> String? {
+        guard span.count <= min(limits.registersMax, registersMax ?? limits.registersMax) else {
+            return "needs more registers than one request may have"
+        }
         guard let id = place.model else {
             guard span.upperBound <= 65536 else { return "ends above register 65535" }
             let crosses = holes.contains {
-                $0.function == place.function && Int($0.first) < span.upperBound && span.lowerBound <= Int($0.last)
+                answers($0.function, as: place.function) && Int($0.first) < span.upperBound
+                    && span.lowerBound <= Int($0.last)
             }
             return crosses ? "lies in a hole" : nil
         }
@@ -101,13 +136,16 @@ extension Profile {
 extension Quantity {
     /// The first rule that this quantity breaks on its own.
     func problem() -> String? {
-        guard type != .text else { return "is text; a quantity is a number" }
+        guard !type.isText else { return "is text; a quantity is a number" }
         if type.isFloat {
             guard step != nil else { return "is a float and needs `step`, the unit of its counts" }
             guard floatFactor != nil else { return "has a scale and step too far apart" }
             guard scaleFactor == nil else { return "is a float and has a scale factor" }
         } else {
             guard step == nil else { return "has a step; an integer's unit is its scale" }
+        }
+        guard sign == .plain || type.isSigned || type.isFloat else {
+            return "has a sign of its own and an unsigned type"
         }
         guard countUnit != nil else { return "has a scale and scale factor too far apart" }
         if let range = scaleFactor?.range, range.count > 19 || range.lowerBound < -10 || range.upperBound > 10 {
@@ -130,14 +168,17 @@ extension Quantity {
         }
         guard valid == nil else { return "is a counter and has a valid range" }
         guard let modulus else { return nil }
-        guard !type.isFloat, modulus >= 2, modulus - 1 <= type.patternMax else {
+        let greatest = type.isFloat ? UInt64(Int64.max) : type.patternMax
+        guard modulus >= 2, modulus - 1 <= greatest else {
             return "has a modulus its type has not"
         }
         return nil
     }
 
     private func gaugeProblem() -> String? {
-        guard modulus == nil, !isResettable else { return "is a gauge and has a modulus or is resettable" }
+        guard modulus == nil, !isResettable, rateMax == nil else {
+            return "is a gauge and has a modulus, a rate or is resettable"
+        }
         guard !type.isAccumulator else { return "is an accumulator and no counter" }
         guard direction == .none || unit == .watt else { return "has a direction but is no active power" }
         guard unit != .watt || direction != .none else { return "is active power and needs a direction" }

@@ -31,6 +31,13 @@ extension Profile {
             quantities.append(quantity)
         }
         quantities.sort { $0.obis < $1.obis }
+        for item in try map.optional("firmware")?.list(count: 1...Self.alternativesMax) ?? [] {
+            firmware.append(try FirmwareRange(try item.map()))
+        }
+        for item in try map.optional("checked")?.list(count: 1...Self.alternativesMax) ?? [] {
+            checks.append(try Check(try item.map()))
+        }
+        contradictions = try map.optional("contradictory")?.texts() ?? []
         try map.finish()
         if let problem = problem() {
             throw SettingsError(file: map.file, keyPath: problem.place, problem: problem.problem)
@@ -43,6 +50,23 @@ extension Profile.Source {
         document = try map.value("document").text(1...Profile.textBytesMax)
         revision = try map.value("revision").text(1...Profile.textBytesMax)
         place = try map.value("place").text(1...Profile.textBytesMax)
+        countsFrom = try map.optional("counts-from")?.int(in: 0...Profile.countsFromMax) ?? 0
+    }
+}
+
+extension Profile.Check {
+    fileprivate init(_ map: SettingsMap) throws(SettingsError) {
+        by = try map.value("by").text(1...Profile.textBytesMax)
+        on = try map.value("on").text(10...10)
+        how = try map.value("how").text(1...Profile.textBytesMax)
+    }
+}
+
+extension FirmwareRange {
+    fileprivate init(_ map: SettingsMap) throws(SettingsError) {
+        self.init(
+            from: try map.optional("from")?.text(1...Profile.textBytesMax) ?? "",
+            below: try map.optional("below")?.text(1...Profile.textBytesMax) ?? "")
     }
 }
 
@@ -54,6 +78,14 @@ extension Profile.Limits {
         turnaroundMilliseconds = Int(try map.optional("turnaround")?.milliseconds(in: 0...10_000) ?? 0)
         timeoutMilliseconds = Int(try map.value("timeout").milliseconds(in: 50...60_000))
         isSingleClient = try map.optional("single-client")?.bool() ?? false
+        timeoutMaxMilliseconds = try map.optional("timeout-max").map { value throws(SettingsError) in
+            Int(try value.milliseconds(in: 50...60_000))
+        }
+        connectPauseMilliseconds = Int(try map.optional("connect-pause")?.milliseconds(in: 0...10_000) ?? 0)
+        refreshMilliseconds = Int(try map.optional("refresh")?.milliseconds(in: 0...3_600_000) ?? 0)
+        hasEcho = try map.optional("echo")?.bool() ?? false
+        isOneValueOnly = try map.optional("one-value")?.bool() ?? false
+        isEitherFunction = try map.optional("either-function")?.bool() ?? false
     }
 }
 
@@ -86,9 +118,8 @@ extension Profile.SunSpec {
 
 extension Identity {
     fileprivate init(_ map: SettingsMap) throws(SettingsError) {
-        model = try map.optional("model").field()
-        serial = try map.optional("serial").field()
-        firmware = try map.optional("firmware").field()
+        self.init()
+        for role in Role.allCases { self[role] = try map.optional(role.name).field() }
     }
 }
 
@@ -98,14 +129,14 @@ extension SettingsValue? {
         let type = try map.value("type").choice(Identity.types)
         return Identity.Field(
             place: try Place(map), type: type,
-            registers: type == .text ? try map.value("registers").int(in: 1...64) : type.registers,
+            registers: type.isText ? try map.value("registers").int(in: 1...64) : type.registers,
             order: try RegisterOrder(map), isOptional: try map.optional("optional")?.bool() ?? false,
             expected: try map.optional("expected")?.texts() ?? [])
     }
 }
 
 extension Identity {
-    fileprivate static let types = [RegisterType.text, .u16, .u32, .u64].map { ($0.name, $0) }
+    fileprivate static let types = [RegisterType.text, .chars, .u16, .u32, .u64, .f32].map { ($0.name, $0) }
 }
 
 extension SettingsValue {
@@ -118,7 +149,7 @@ extension SettingsValue {
     }
 
     /// `10`, `0.01` or `1/3`.
-    fileprivate func rational() throws(SettingsError) -> Rational {
+    func rational() throws(SettingsError) -> Rational {
         let allowed = "a positive number such as 10, 0.01 or 1/3, parts up to 10^12"
         guard let rational = Rational(try text(1...40)) else { throw error("is not such a number", allowed: allowed) }
         return rational
@@ -127,7 +158,7 @@ extension SettingsValue {
 
 extension Place {
     /// `function` with `address`, or with `model` and `offset`.
-    fileprivate init(_ map: SettingsMap) throws(SettingsError) {
+    init(_ map: SettingsMap) throws(SettingsError) {
         let function: UInt8 = try map.value("function").int(in: 3...4)
         if let model = map.optional("model") {
             let id: UInt16 = try model.int(in: 1...0xFFFE)
@@ -139,52 +170,10 @@ extension Place {
 }
 
 extension RegisterOrder {
-    fileprivate init(_ map: SettingsMap) throws(SettingsError) {
+    init(_ map: SettingsMap) throws(SettingsError) {
         let choices = [("high-first", false), ("low-first", true)]
         self.init(
             lowWordFirst: try map.optional("word-order")?.choice(choices) ?? false,
             lowByteFirst: try map.optional("byte-order")?.choice(choices) ?? false)
-    }
-}
-
-extension Quantity {
-    fileprivate init(_ map: SettingsMap) throws(SettingsError) {
-        let code = try map.value("obis")
-        guard let obis = ObisCode(try code.text(9...19)) else {
-            throw code.error("is not an OBIS code", allowed: "A-B:C.D.E with numbers 0 … 255")
-        }
-        self.obis = obis
-        kind = try map.value("kind").choice([("counter", .counter), ("gauge", .gauge)])
-        unit = try map.value("unit").choice()
-        place = try Place(map)
-        type = try map.value("type").choice(RegisterType.allCases.filter { $0 != .text }.map { ($0.name, $0) })
-        order = try RegisterOrder(map)
-        scale = try map.value("scale").rational()
-        step = try map.optional("step")?.rational()
-        if let value = map.optional("scale-factor") {
-            scaleFactor = try ScaleFactor(try value.map(), isModel: place.model != nil)
-        }
-        for item in try map.optional("not-available")?.list(count: 1...Profile.alternativesMax) ?? [] {
-            notAvailable.append(try item.int(in: 0...UInt64.max))
-        }
-        notAvailable.sort()
-        direction = try map.value("direction").choice([("none", .none), ("import", .import), ("export", .export)])
-        modulus = try map.optional("modulus")?.int(in: 2...UInt64.max)
-        isResettable = try map.optional("resettable")?.bool() ?? false
-        if let range = try map.optional("valid")?.map() {
-            let least: Int64 = try range.value("min").int(in: Int64.min...Int64.max)
-            valid = least...(try range.value("max").int(in: least...Int64.max))
-        }
-        resolution = scale
-        // Without a count unit the rules refuse the profile below.
-        resolution = try map.optional("resolution")?.rational() ?? countUnit ?? scale
-    }
-}
-
-extension ScaleFactor {
-    fileprivate init(_ map: SettingsMap, isModel: Bool) throws(SettingsError) {
-        let address: UInt16 = try map.value(isModel ? "offset" : "address").int(in: 0...UInt16.max)
-        let least = try map.value("min").int(in: -10...10)
-        self.init(address: address, range: least...(try map.value("max").int(in: least...10)))
     }
 }

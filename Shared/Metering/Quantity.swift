@@ -91,6 +91,33 @@ package struct Quantity: Hashable, Sendable {
         case gauge = 2
     }
 
+    /// How the register's own sign is meant.
+    package enum Sign: UInt8, Hashable, Sendable {
+        /// As it stands.
+        case plain = 0
+        /// The register holds the negative of the quantity.
+        case negated = 1
+        /// Devices differ; the amount counts.
+        case absolute = 2
+    }
+
+    /// How often a quantity is worth asking. Quantities of different classes never share a request.
+    package enum PollClass: UInt8, Hashable, Comparable, Sendable {
+        case fast = 1
+        case normal = 2
+        case slow = 3
+
+        package var name: String {
+            switch self {
+            case .fast: "fast"
+            case .normal: "normal"
+            case .slow: "slow"
+            }
+        }
+
+        package static func < (a: PollClass, b: PollClass) -> Bool { a.rawValue < b.rawValue }
+    }
+
     /// Which flow a counter counts, or which flow a gauge's positive register value means.
     package enum Direction: UInt8, Hashable, Sendable {
         case none = 0
@@ -112,7 +139,7 @@ package struct Quantity: Hashable, Sendable {
     /// Bit patterns that mean "no value", ascending.
     package var notAvailable: [UInt64] = []
     package var direction: Direction
-    /// The register value at which a counter starts again from 0. Nil: it never does in its life.
+    /// The register value at which a counter starts again from 0, of a float the count. Nil: it never does in its life.
     package var modulus: UInt64?
     /// Somebody on site can set it to 0.
     package var isResettable = false
@@ -120,6 +147,16 @@ package struct Quantity: Hashable, Sendable {
     package var valid: ClosedRange<Int64>?
     /// The smallest step the device itself shows, in base units.
     package var resolution: Rational
+    /// Counters: whole base units an hour that the device can count at most. Nil: not known.
+    package var rateMax: UInt64?
+    package var poll = PollClass.normal
+    /// Registers of a request that holds this quantity, where the device allows fewer than elsewhere.
+    package var registersMax: Int?
+    /// Some devices of the profile do not have it and answer an exception: it is read alone.
+    package var isOptional = false
+    package var sign = Sign.plain
+    /// What the sources disagree about.
+    package var contradiction: String?
 
     /// Base units that one decoded count is worth: constant over the life of a profile.
     package var countUnit: Rational? {

@@ -21,13 +21,19 @@ extension Quantity {
             (13, CBORValue.bool(isResettable)),
             (14, range),
             (15, resolution.value),
+            (16, rateMax.map { CBORValue.unsigned($0) }),
+            (17, poll == .normal ? nil : CBORValue.unsigned(UInt64(poll.rawValue))),
+            (18, registersMax.map { CBORValue.unsigned(UInt64($0)) }),
+            (19, isOptional ? CBORValue.bool(true) : nil),
+            (20, sign == .plain ? nil : CBORValue.unsigned(UInt64(sign.rawValue))),
+            (21, contradiction.map { CBORValue.text($0) }),
         ]
         return .fields(pairs)
     }
 
     init(_ value: CBORValue) throws(ShapeError) {
         let path = "profile.12"
-        let fields = try value.fields(1...15, path)
+        let fields = try value.fields(1...21, path)
         guard let obis = ObisCode(try fields.text(1)), let kind = Kind(rawValue: UInt8(try fields.int(in: 0...255, 2))),
             let unit = BaseUnit(rawValue: try fields.text(3)),
             let direction = Direction(rawValue: UInt8(try fields.int(in: 0...255, 11)))
@@ -55,6 +61,28 @@ extension Quantity {
             valid = least...most
         }
         resolution = try Rational(try fields.value(15), path)
+        try readOptional(fields, path)
+    }
+
+    /// Keys 16 to 21: absent wherever they say nothing.
+    private mutating func readOptional(_ fields: CBORFields, _ path: String) throws(ShapeError) {
+        rateMax = try fields.optional(16).map { value throws(ShapeError) in try value.uint(path) }
+        registersMax = try fields.optional(18).map { value throws(ShapeError) in
+            try value.int(in: 1...Profile.registersMax, path)
+        }
+        isOptional = try fields.optional(19)?.bool(path) ?? false
+        contradiction = try fields.optional(21)?.boundedText(path)
+        if let value = fields.optional(17) {
+            guard let poll = PollClass(rawValue: UInt8(try value.int(in: 0...255, path))) else {
+                throw ShapeError(path, expected: "a poll class 1 … 3")
+            }
+            self.poll = poll
+        }
+        guard let value = fields.optional(20) else { return }
+        guard let sign = Sign(rawValue: UInt8(try value.int(in: 0...255, path))) else {
+            throw ShapeError(path, expected: "a sign 0 … 2")
+        }
+        self.sign = sign
     }
 }
 

@@ -10,6 +10,7 @@ package struct Rational: Hashable, Sendable, CustomStringConvertible {
     package let denominator: UInt64
 
     package static let one = Rational(unchecked: 1, 1)
+    static let thousand = Rational(unchecked: 1000, 1)
 
     /// Reduces. Nil when a part is 0 or, reduced, above `partMax`.
     package init?(_ numerator: UInt64, _ denominator: UInt64 = 1) {

@@ -26,7 +26,8 @@ package struct ReadDecoder: Sendable {
         let first = Int(request.address)
         let registers = first..<first + Int(request.count)
         entries = profile.quantities.compactMap { quantity in
-            guard quantity.place.function == request.function, let start = quantity.place.resolved(chain),
+            guard profile.answers(quantity.place.function, as: request.function),
+                let start = quantity.place.resolved(chain),
                 let unit = quantity.countUnit
             else { return nil }
             let span = quantity.span
@@ -61,11 +62,12 @@ package struct ReadDecoder: Sendable {
             guard let factor = quantity.floatFactor, let count = parts.rounded(times: factor) else {
                 return .notAvailable(.overflow)
             }
-            (magnitude, isNegative) = (count.magnitude, count < 0)
+            (magnitude, isNegative) = (count.magnitude, quantity.sign.applied(count < 0, count == 0))
         } else {
             guard !quantity.notAvailable.contains(pattern) else { return .notAvailable(.declared) }
             guard !quantity.type.isAccumulator || pattern != 0 else { return .notAvailable(.zeroAccumulator) }
             (magnitude, isNegative) = quantity.type.signed(pattern)
+            isNegative = quantity.sign.applied(isNegative, magnitude == 0)
         }
         var power: UInt64 = 1
         if let offset = entry.scaleFactor, let factor = quantity.scaleFactor {
@@ -119,6 +121,17 @@ extension RegisterType {
     fileprivate func signed(_ pattern: UInt64) -> (magnitude: UInt64, isNegative: Bool) {
         guard isSigned, pattern > patternMax / 2 else { return (pattern, false) }
         return ((patternMax &- pattern) &+ 1, true)
+    }
+}
+
+extension Quantity.Sign {
+    /// Whether the quantity is negative when its register is. Zero has no sign.
+    fileprivate func applied(_ isNegative: Bool, _ isZero: Bool) -> Bool {
+        switch self {
+        case .plain: isNegative
+        case .negated: !isNegative && !isZero
+        case .absolute: false
+        }
     }
 }
 

@@ -56,7 +56,7 @@ package struct GaugeReading: Hashable, Sendable {
 }
 
 /// Why an answer holds no value for a quantity. Declaration order is the order of the checks.
-package enum NotAvailable: UInt8, Hashable, Sendable {
+package enum NotAvailable: UInt8, Hashable, Sendable, CaseIterable {
     /// The answer has not the length of the request.
     case wrongLength = 1
     /// A float that is NaN or infinite.
@@ -73,6 +73,20 @@ package enum NotAvailable: UInt8, Hashable, Sendable {
     case overflow = 7
     /// Outside the profile's valid range.
     case invalid = 8
+
+    /// As frames files spell it.
+    package var name: String {
+        switch self {
+        case .wrongLength: "wrong-length"
+        case .notANumber: "not-a-number"
+        case .declared: "declared"
+        case .zeroAccumulator: "zero-accumulator"
+        case .scaleFactor: "scale-factor"
+        case .negativeCounter: "negative-counter"
+        case .overflow: "overflow"
+        case .invalid: "invalid"
+        }
+    }
 }
 
 package enum DecodedValue: Hashable, Sendable {

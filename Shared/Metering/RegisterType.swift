@@ -17,6 +17,8 @@ package enum RegisterType: UInt8, Hashable, Sendable, CaseIterable {
     case acc64 = 11
     /// ASCII, two characters a register, padded with NUL or blanks. Identity only.
     case text = 12
+    /// ASCII, one character a register, in its low byte. Identity only.
+    case chars = 13
 
     /// As profiles spell it.
     package var name: String {
@@ -33,19 +35,21 @@ package enum RegisterType: UInt8, Hashable, Sendable, CaseIterable {
         case .acc32: "acc32"
         case .acc64: "acc64"
         case .text: "text"
+        case .chars: "chars"
         }
     }
 
-    /// Registers it takes; 0 for text, whose length the profile names.
+    /// Registers it takes; 0 for texts, whose length the profile names.
     package var registers: Int {
         switch self {
         case .u16, .s16, .acc16: 1
         case .u32, .s32, .f32, .acc32: 2
         case .u64, .s64, .f64, .acc64: 4
-        case .text: 0
+        case .text, .chars: 0
         }
     }
 
+    package var isText: Bool { self == .text || self == .chars }
     package var isFloat: Bool { self == .f32 || self == .f64 }
     package var isSigned: Bool { self == .s16 || self == .s32 || self == .s64 }
     package var isAccumulator: Bool { self == .acc16 || self == .acc32 || self == .acc64 }
@@ -99,7 +103,18 @@ package struct RegisterOrder: Hashable, Sendable {
         if lowByteFirst {
             for index in stride(from: 0, to: characters.count - 1, by: 2) { characters.swapAt(index, index + 1) }
         }
-        if let end = characters.firstIndex(of: 0) { characters.removeSubrange(end...) }
+        return Self.printable(characters[...])
+    }
+
+    /// One character a register: the low byte of each, the high one where the device has its low byte first.
+    func characters(_ bytes: ArraySlice<UInt8>) -> String? {
+        let offset = lowByteFirst ? 0 : 1
+        return Self.printable(
+            stride(from: 0, to: bytes.count - 1, by: 2).map { bytes[bytes.startIndex + $0 + offset] }[...])
+    }
+
+    private static func printable(_ characters: ArraySlice<UInt8>) -> String? {
+        var characters = characters.prefix { $0 != 0 }
         while characters.last == 0x20 { characters.removeLast() }
         guard characters.allSatisfy({ (0x20...0x7E).contains($0) }) else { return nil }
         return String(decoding: characters, as: UTF8.self)

@@ -12,14 +12,33 @@ from vectors import deterministic
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "firmware-profiles"
 LEVELS = ["driver", "document", "simulator", "hardware"]
-TYPES = ["u16", "s16", "u32", "s32", "u64", "s64", "f32", "f64", "acc16", "acc32", "acc64", "text"]
+TYPES = ["u16", "s16", "u32", "s32", "u64", "s64", "f32", "f64", "acc16", "acc32", "acc64", "text", "chars"]
 WIDTH = {"16": 1, "32": 2, "64": 4}
 DIRECTIONS = ["none", "import", "export"]
-ROLES = {"model": 1, "serial": 2, "firmware": 3}
+ROLES = [
+    "model",
+    "serial",
+    "firmware",
+    "mode",
+    "selector",
+    "wiring",
+    "ct-ratio",
+    "pt-ratio",
+    "ct-primary",
+    "ct-secondary",
+    "pt-primary",
+    "pt-secondary",
+    "maker",
+    "hardware",
+]
+POLL = ["", "fast", "normal", "slow"]
+SIGNS = ["plain", "negated", "absolute"]
 
 
 def milliseconds(text: str) -> int:
-    return int(text[:-2]) if text.endswith("ms") else int(text[:-1]) * 1000
+    if text.endswith("ms"):
+        return int(text[:-2])
+    return int(text[:-1]) * {"s": 1000, "m": 60_000}[text[-1]]
 
 
 def ratio(text: Any) -> list[int]:
@@ -63,11 +82,14 @@ def quantity(item: dict[str, Any]) -> dict[int, Any]:
         made[14] = [item["valid"]["min"], item["valid"]["max"]]
     unit = Fraction(str(item["step"])) if "step" in item else scale * Fraction(10) ** least
     made[15] = ratio(item.get("resolution", unit))
-    return made
+    made |= {16: item.get("rate-max"), 17: POLL.index(item.get("poll", "normal")), 18: item.get("registers-max")}
+    made |= {19: item.get("optional", False), 20: SIGNS.index(item.get("sign", "plain")), 21: item.get("contradictory")}
+    usual = {16: None, 17: 2, 18: None, 19: False, 20: 0, 21: None}
+    return {key: value for key, value in made.items() if key not in usual or value != usual[key]}
 
 
 def field(item: dict[str, Any]) -> list[Any]:
-    registers = item["registers"] if item["type"] == "text" else WIDTH[item["type"][-2:]]
+    registers = item["registers"] if item["type"] in ("text", "chars") else WIDTH[item["type"][-2:]]
     return [
         place(item),
         TYPES.index(item["type"]) + 1,
@@ -76,6 +98,18 @@ def field(item: dict[str, Any]) -> list[Any]:
         item.get("optional", False),
         item.get("expected", []),
     ]
+
+
+def asking(limits: dict[str, Any]) -> dict[int, Any]:
+    """Key 13: what differs from the usual."""
+    made: dict[int, Any] = {}
+    for key, name in enumerate(["timeout-max", "connect-pause", "refresh"], 1):
+        if name in limits and (key == 1 or milliseconds(limits[name]) > 0):
+            made[key] = milliseconds(limits[name])
+    for key, name in enumerate(["echo", "one-value", "either-function"], 4):
+        if limits.get(name):
+            made[key] = True
+    return made
 
 
 def encode(path: pathlib.Path) -> bytes:
@@ -99,10 +133,17 @@ def encode(path: pathlib.Path) -> bytes:
             int(limits.get("single-client", False)),
         ],
         9: sorted([hole["function"], hole["first"], hole["last"]] for hole in item.get("holes", [])),
-        11: {ROLES[role]: field(each) for role, each in item.get("identity", {}).items()},
+        11: {ROLES.index(role) + 1: field(each) for role, each in item.get("identity", {}).items()},
         12: sorted((quantity(each) for each in item["quantities"]), key=lambda made: made[1].encode()),
     }
     if "sunspec" in item:
         models = sorted([model["id"], sorted(model["lengths"])] for model in item["sunspec"]["models"])
         made[10] = [item["sunspec"]["bases"], models]
-    return deterministic(made)
+    made |= {
+        13: asking(limits),
+        14: [[str(each.get("from", "")), str(each.get("below", ""))] for each in item.get("firmware", [])],
+        15: [[each["by"], str(each["on"]), each["how"]] for each in item.get("checked", [])],
+        16: source.get("counts-from", 0),
+        17: item.get("contradictory", []),
+    }
+    return deterministic({key: value for key, value in made.items() if key < 13 or value})

@@ -11,6 +11,8 @@ from formats import Wrong, decode, keys, require
 REGISTERS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 2, 8: 4, 9: 1, 10: 2, 11: 4}
 SIGNED, FLOATS, ACCUMULATORS = {2, 4, 6}, {7: ">f", 8: ">d"}, {9, 10, 11}
 COUNTER, GAUGE = 1, 2
+PLAIN, NEGATED, ABSOLUTE = 0, 1, 2
+DRIVER = 0
 MISSING = {
     1: "wrong-length",
     2: "not-a-number",
@@ -59,6 +61,7 @@ class Quantity:
     modulus: int | None
     valid: list[int] | None
     resolution: Fraction
+    sign: int
 
     @property
     def count_unit(self) -> Fraction:
@@ -69,7 +72,7 @@ class Quantity:
 
 
 def quantity(value: Any, place: str) -> Quantity:
-    q = keys(value, "1-7 10 11 13 15", "8 9 12 14", place)
+    q = keys(value, "1-7 10 11 13 15", "8 9 12 14 16-21", place)
     ratio = {key: Fraction(*q[key]) for key in (7, 8, 15) if key in q}
     require(q[5] in REGISTERS and len(q[4]) in (2, 3), f"{place}: neither type nor place of a number")
     require((8 in q) == (q[5] in FLOATS), f"{place}: key 8 stands exactly for floats")
@@ -91,6 +94,7 @@ def quantity(value: Any, place: str) -> Quantity:
         q.get(12),
         q.get(14),
         ratio[15],
+        q.get(20, PLAIN),
     )
 
 
@@ -104,18 +108,21 @@ class Profile:
             raise Wrong(f"{place}: no profile: {error}") from None
 
     def _read(self, data: bytes, place: str) -> None:
-        value = keys(decode(data, place), "1-9 11 12", "10", place)
+        value = keys(decode(data, place), "1-9 11 12", "10 13-17", place)
         require(value[1] == 1 and len(data) <= 65_536, f"{place}: no profile of version 1")
         self.name: str = value[2]
+        self.either_function = value.get(13, {}).get(6, False)
         self.quantities = {item[1]: quantity(item, f"{place}, {item.get(1)}") for item in value[12]}
         names = list(self.quantities)
+        counters = [item for item in value[12] if item[2] == COUNTER]
+        self.may_settle = value[7] != DRIVER and 17 not in value and not any(21 in item for item in counters)
         require(names == sorted(names) and len(names) == len(value[12]), f"{place}: quantities not in order")
 
     def values(self, read: Sequence[int], chain: list[list[int]], words: bytes) -> dict[str, Count | NotAvailable]:
         """All quantities that the read [function, address, count] holds."""
         found: dict[str, Count | NotAvailable] = {}
         for name, each in self.quantities.items():
-            where = _where(each, read, chain)
+            where = _where(each, read, chain, self.either_function)
             if where is None:
                 continue
             try:
@@ -125,7 +132,9 @@ class Profile:
         return found
 
 
-def _where(each: Quantity, read: Sequence[int], chain: list[list[int]]) -> tuple[int, int | None] | None:
+def _where(
+    each: Quantity, read: Sequence[int], chain: list[list[int]], either_function: bool
+) -> tuple[int, int | None] | None:
     """Steps 1 and 2: addresses of value and scale factor, if this read holds them."""
     function, first, count = read
     start = 0
@@ -138,7 +147,7 @@ def _where(each: Quantity, read: Sequence[int], chain: list[list[int]]) -> tuple
     factor = start + each.factor[0] if each.factor else None
     spans = [(address, REGISTERS[each.type])] + ([(factor, 1)] if factor is not None else [])
     held = all(first <= begin and begin + length <= first + count for begin, length in spans)
-    return (address, factor) if held and function == each.place[0] else None
+    return (address, factor) if held and (either_function or function == each.place[0]) else None
 
 
 def _pattern(words: bytes, index: int, registers: int, order: int) -> bytes:
@@ -168,12 +177,17 @@ def _value(each: Quantity, address: int, factor: int | None, read: Sequence[int]
         if not least <= exponent <= greatest or exponent == -(2**15):
             raise NotAvailable(5)
         power = 10 ** (exponent - least)
-    value = int.from_bytes(raw, "big", signed=each.type in SIGNED) * power
+    value = _signed(each, int.from_bytes(raw, "big", signed=each.type in SIGNED)) * power
     if each.kind == COUNTER and value < 0:
         raise NotAvailable(6)
     if each.kind == COUNTER and value >= 2**64 or each.kind == GAUGE and not -(2**63) < value < 2**63:
         raise NotAvailable(7)
     return _count(each, value, power)
+
+
+def _signed(each: Quantity, value: int) -> int:
+    """Step 4a: the register's own sign."""
+    return abs(value) if each.sign == ABSOLUTE else -value if each.sign == NEGATED else value
 
 
 def _float(each: Quantity, raw: bytes) -> Count:
@@ -188,6 +202,7 @@ def _float(each: Quantity, raw: bytes) -> Count:
     count = round(Fraction(value) * each.scale / each.step)
     if not -(2**63) < count < 2**63:
         raise NotAvailable(7)
+    count = _signed(each, count)
     if each.kind == COUNTER and count < 0:
         raise NotAvailable(6)
     return _count(each, count, 1)

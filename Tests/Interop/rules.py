@@ -119,7 +119,7 @@ def _reading_findings(inputs: Inputs, point: Point, meter: Meter, days: Days, nu
     for reading in inputs.readings.get(point.id, []):
         if reading.status == 0 and reading.read.meter == meter.id and _judged_day(reading, days) == number:
             foreign += reading.read.serial != meter.serial
-            ungraded += reading.read.profile not in inputs.manifest.billing_grade
+            ungraded += not inputs.is_billing_grade(reading.read.profile)
     return foreign, ungraded
 
 

@@ -195,6 +195,11 @@ class Inputs:
             raise Wrong("the inputs lack the manifest")
         return self.policy
 
+    def is_billing_grade(self, profile: bytes) -> bool:
+        """Listed in the manifest, and in a real house (header: mode 0) sound enough: profile.md, "Billing grade"."""
+        is_replay = self.header[5] != 0
+        return profile in self.manifest.billing_grade and (is_replay or self.profiles[profile].may_settle)
+
 
 def read_inputs(items: Iterable[tuple[Any, bytes]]) -> Inputs:
     """Reads items in their order; raises Wrong naming the first one that is wrong."""

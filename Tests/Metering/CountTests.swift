@@ -89,7 +89,7 @@ struct CountTests {
             (["a*"], "ba", false), ([""], "", true),
         ] as [([String], String, Bool)])
     func expectedTexts(expected: [String], text: String, isAccepted: Bool) throws {
-        var field = try #require(try ProfileFile.named("abb/b23").profile().identity.model)
+        var field = try #require(try ProfileFile.named("abb/b23").profile().identity[.model])
         field.expected = expected
         #expect(field.accepts(text) == isAccepted)
     }

@@ -6,19 +6,31 @@ import Testing
 
 struct ProfileTests {
     @Test func theFolderHoldsTheFirstThree() {
-        #expect(ProfileFile.all.map(\.name) == ["abb/b23", "eastron/sdm630", "sunspec/inverter-103"])
+        let names = Set(ProfileFile.all.map(\.name))
+        #expect(names.isSuperset(of: ["abb/b23", "eastron/sdm630", "sunspec/inverter-103"]))
+        #expect(names.count == ProfileFile.all.count)
+    }
+
+    /// The three of the first release stand in transcripts: whatever the model learns, their digests stay.
+    @Test(arguments: [
+        ("abb/b23", "b17685eb159ba5d0709298cc3a674eaa5b43a90cb947ce9cc8ce47f3d42e8a40"),
+        ("eastron/sdm630", "1a88a744710f8b1edaafd5b319ac510b4e20a3f8f1da5b2aabe2148e95a266b8"),
+        ("sunspec/inverter-103", "96f0ebc3ecaf85efa081168f87196f610bc27be3b9332cb54f238c5f8ca09c67"),
+    ])
+    func digestsOfTheFirstReleaseStay(name: String, digest: String) throws {
+        #expect("\(try ProfileFile.named(name).profile().digest)" == digest)
     }
 
     @Test(arguments: ProfileFile.all)
     func nameIsThePath(file: ProfileFile) throws {
         #expect(try file.profile().name == file.name)
-        #expect(try Frames(try SettingsFile.parse(file.frames, file: "frames")).profile == file.name)
+        #expect(try file.parsedFrames().profile == file.name)
     }
 
     @Test(arguments: ProfileFile.all)
     func framesDecode(file: ProfileFile) throws {
         let profile = try file.profile()
-        let frames = try Frames(try SettingsFile.parse(file.frames, file: "\(file.name).frames.yaml"))
+        let frames = try file.parsedFrames()
         var seen: Set<ObisCode> = []
         for frame in frames.answers {
             let decoder = ReadDecoder(profile, frame.request, chain: frame.chain)
@@ -27,11 +39,11 @@ struct ProfileTests {
             for (actual, expected) in zip(decoded, frame.values) {
                 switch actual.value {
                 case .counter(let count):
-                    #expect(expected.count == Int64(exactly: count.count), "\(frame.name) \(actual.obis)")
+                    #expect(expected.count == Int128(count.count), "\(frame.name) \(actual.obis)")
                     #expect(expected.unit == count.unit, "\(frame.name) \(actual.obis)")
                     seen.insert(actual.obis)
                 case .gauge(let reading):
-                    #expect(expected.count == reading.count, "\(frame.name) \(actual.obis)")
+                    #expect(expected.count == Int128(reading.count), "\(frame.name) \(actual.obis)")
                     #expect(expected.unit == reading.unit, "\(frame.name) \(actual.obis)")
                     seen.insert(actual.obis)
                 case .notAvailable(let reason):
@@ -40,23 +52,24 @@ struct ProfileTests {
                 }
             }
         }
-        #expect(seen.contains(.activeExport) && seen.contains(.activePower), "no frame gives export energy and power")
+        let missing = profile.quantities.map(\.obis).filter { !seen.contains($0) }
+        #expect(missing.isEmpty, "no frame gives \(missing)")
     }
 
     @Test(arguments: ProfileFile.all)
     func identityFramesDecode(file: ProfileFile) throws {
         let profile = try file.profile()
-        let frames = try Frames(try SettingsFile.parse(file.frames, file: "frames"))
-        #expect(!frames.identity.isEmpty)
+        let frames = try file.parsedFrames()
+        #expect(frames.identity.isEmpty == profile.identity.fields.isEmpty)
         for frame in frames.identity {
             let plan = try profile.identityPlan(chain: frame.chain)
             let read = try #require(plan.first { $0.request == frame.request }, "\(frame.name) is not planned")
             let texts = read.identityTexts(frame.words, profile, chain: frame.chain)
             #expect(texts.map(\.role) == frame.texts.map(\.role), "\(frame.name)")
             for (actual, expected) in zip(texts, frame.texts) {
-                #expect(actual.text == expected.text, "\(frame.name)")
-                let accepted = profile.identity.field(expected.role)?.accepts(expected.text)
-                #expect(accepted == expected.isAccepted, "\(frame.name)")
+                #expect((actual.text ?? "") == expected.text, "\(frame.name)")
+                let isAccepted = actual.text.map { profile.accepts($0, expected.role) } ?? false
+                #expect(isAccepted == expected.isAccepted, "\(frame.name)")
             }
             #expect(
                 read.identityTexts(frame.words.dropLast(), profile, chain: frame.chain).allSatisfy { $0.text == nil })
@@ -66,7 +79,7 @@ struct ProfileTests {
     @Test(arguments: ProfileFile.all)
     func plansComeOut(file: ProfileFile) throws {
         let profile = try file.profile()
-        let frames = try Frames(try SettingsFile.parse(file.frames, file: "frames"))
+        let frames = try file.parsedFrames()
         #expect(!frames.plans.isEmpty)
         for plan in frames.plans {
             let reads =
@@ -96,7 +109,7 @@ struct ProfileTests {
     /// hold the CBOR form still as well as the content.
     @Test(arguments: ProfileFile.all)
     func digestIsTheOneWrittenDown(file: ProfileFile) throws {
-        let frames = try Frames(try SettingsFile.parse(file.frames, file: "frames"))
+        let frames = try file.parsedFrames()
         #expect("\(try file.profile().digest)" == frames.digest)
     }
 
@@ -116,7 +129,7 @@ struct ProfileTests {
     @Test(arguments: ProfileFile.all)
     func everyDamageIsRefused(file: ProfileFile) throws {
         let mutations = try SettingsMutations.all(of: file.yaml)
-        #expect(mutations.count > 200)
+        #expect(mutations.count > 150)
         for mutation in mutations {
             #expect(throws: SettingsError.self, "\(mutation.name)") {
                 _ = try Profile(try SettingsFile.parse(mutation.bytes, file: "damaged"))

@@ -62,7 +62,12 @@ struct ReadTable: Sendable {
             }
             return ReadDecoder(profile, request, chain: chain)
         }
-        isBillingGrade = inputs.reads.map { graded.contains($0.profile) }
+        let isReplay = inputs.header.mode != 0
+        isBillingGrade = inputs.reads.map { read in
+            // A profile that cannot be read decodes nothing; the manifest's word is then all there is.
+            let mayGrade = profiles[read.profile]?.gradeObstacles(isReplay: isReplay).isEmpty ?? true
+            return graded.contains(read.profile) && mayGrade
+        }
         intervals = inputs.reads.map { Int64(min($0.interval, UInt64(HouseBounds.durationMax))) }
     }
 

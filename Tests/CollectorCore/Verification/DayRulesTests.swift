@@ -1,6 +1,7 @@
 // Rules 5 to 8 on whole windows: what a day's inputs make of its verdict, and how far the entity settles.
 
 import CollectorCore
+import Metering
 import Proofs
 import Quantities
 import Testing
@@ -134,6 +135,34 @@ struct DayRulesTests {
         #expect(judged.days.first?.findings == [Finding(.notBillingGrade, count: 25, text: "main")])
         let review = Review(meteringPoint: id("serf-1"), day: anchor, isAccepted: true, reason: "", issuedAt: anchor)
         #expect(try verdict(made, reviews: [review]).days.map(\.outcome) == [.disputed])
+    }
+
+    /// In a real house a listed profile must also be sound; in a replay the list alone decides.
+    @Test(arguments: [
+        (UInt64(1), ProfileLevel.driver, false, true), (0, .driver, false, false), (0, .document, false, true),
+        (0, .document, true, false), (0, .hardware, false, true), (1, .driver, true, true),
+    ])
+    func aRealHouseAsksMoreOfAProfile(
+        mode: UInt64, level: ProfileLevel, isContradictory: Bool, isGraded: Bool
+    ) throws {
+        var profile = TestProfiles.revenue
+        profile.level = level
+        if isContradictory { profile.contradictions = ["the unit"] }
+        let made = try TestHouse.producing([24_000], manifest: { $0.with(billingGrade: [profile.digest]) })
+        var inputs = made.house.compute(0, made.gateway.admitted(), Standing()).inputs
+        let header = inputs.header
+        inputs.header = WindowHeader(
+            window: header.window, start: header.start, end: header.end, tenant: header.tenant, asset: header.asset,
+            mode: mode)
+        inputs.profiles = [try #require(ProfileInput(digest: profile.digest, bytes: profile.encoded()))]
+        inputs.reads = inputs.reads.map { read in
+            ReadInput(
+                meter: read.meter, profile: profile.digest, function: read.function, address: read.address,
+                count: read.count, interval: read.interval, chain: read.chain, model: read.model, serial: read.serial,
+                firmware: read.firmware, birth: read.birth, index: read.index)
+        }
+        let findings = computeWindow(inputs).outcome.verdicts.first?.days.first?.findings ?? []
+        #expect(findings.contains { $0.kind == .notBillingGrade } == !isGraded, "\(findings)")
     }
 
     @Test func exportMinusImportCanBeADebt() throws {
