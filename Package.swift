@@ -52,6 +52,7 @@ let package = Package(
     ],
     targets: [
         // C libraries: module maps, nothing else.
+        .systemLibrary(name: "CLinux", path: "Shared/CLinux"),
         library("CModbus", "Shared/CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
         library("CMosquitto", "Shared/CMosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
         library("COpenSSL", "Shared/COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
@@ -73,7 +74,7 @@ let package = Package(
         room(
             "AgentIO", "Agent/IO",
             [
-                "AgentCore", "CBOR", "CModbus", "CSQLite", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
+                "AgentCore", "CBOR", "CLinux", "CSQLite", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
                 "Quantities", "Settings",
             ]),
         command("kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "Keys", "Settings"]),

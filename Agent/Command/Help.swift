@@ -5,7 +5,7 @@ internal import AgentIO
 enum Help {
     static let text = """
         \(agentVersion)
-        Reads electricity meters over Modbus TCP, signs the register words they answered, keeps the records
+        Reads electricity meters over Modbus TCP and RTU, signs the register words they answered, keeps the records
         in a spool and sends them until the collector's signed receipt says that it has them.
 
         Usage:
@@ -31,7 +31,7 @@ enum Help {
              Compare the values with the meters' displays.
           5. kilomint-agent run --config /etc/kilomint/agent.yaml
 
-        The agent never writes to a device: only the reading functions 3 and 4 exist in it.
+        The agent never writes to a device: only the reading functions 3, 4, 17 and 43/14 exist in it.
         Exit status: 0 done, 1 failed, 2 wrong call, 78 wrong configuration (file, key, value, what is allowed).
         """
 }

@@ -46,12 +46,9 @@ package struct AgentParts {
                         endpoint: bus.endpoint, quantities: try quantities(meter, profile, settings),
                         interval: meter.interval, identityInterval: meter.identityInterval))
             }
-            let slowest = Int64(behind.map(\.profile.limits.timeoutMilliseconds).max() ?? 0)
             buses.append(
                 BusPlan(
-                    number: buses.count, host: bus.host, port: bus.port,
-                    timeoutMilliseconds: bus.timeout ?? max(AgentSettings.timeoutDefault, slowest),
-                    turnaround: bus.turnaround, meters: behind,
+                    number: buses.count, endpoint: bus.place, timing: bus.timing, meters: behind,
                     boundary: settings.boundary, readsAtOnce: isReplay))
             meters += behind
         }

@@ -28,14 +28,10 @@ package struct AgentSettings: Sendable {
     }
 
     package struct Bus: Hashable, Sendable {
-        package var host: String
-        package var port: UInt16
-        /// Real milliseconds; nil: the longest that a profile of the bus asks for, at least ``timeoutDefault``.
-        package var timeout: Int64?
-        /// Real milliseconds between two devices; nil: what the profile of the second asks for.
-        package var turnaround: Int64?
+        package var place: BusEndpoint
+        package var timing: BusTiming
         package var meters: [Meter]
-        package var endpoint: String { "tcp://\(host):\(port)" }
+        package var endpoint: String { place.text }
     }
 
     package struct Meter: Hashable, Sendable {
@@ -49,7 +45,6 @@ package struct AgentSettings: Sendable {
         package var quantities: [ObisCode]
     }
 
-    package static let timeoutDefault: Int64 = 1_500
     package static let metersMax = 2_000
 
     package var file: String
@@ -189,50 +184,8 @@ extension AgentSettings.SpoolPlace {
     }
 }
 
-extension AgentSettings.Bus {
-    fileprivate init(_ map: SettingsMap, interval: Int64, identityInterval: Int64) throws(SettingsError) {
-        let place = try map.value("tcp")
-        (host, port) = try Self.endpoint(place)
-        timeout = try map.optional("timeout")?.milliseconds(in: 100...60_000)
-        turnaround = try map.optional("turnaround")?.milliseconds(in: 0...10_000)
-        meters = []
-        for item in try map.value("meters").list(count: 1...256) {
-            let meter = try AgentSettings.Meter(
-                try item.map(), interval: interval, identityInterval: identityInterval)
-            guard !meters.contains(where: { $0.unit == meter.unit }) else {
-                throw item.error("has unit \(meter.unit), as another meter of this bus has")
-            }
-            meters.append(meter)
-        }
-    }
-
-    /// `host:port`, `[address]:port`, or a host alone with port 502.
-    private static func endpoint(_ value: SettingsValue) throws(SettingsError) -> (String, UInt16) {
-        let allowed = "host:port, [IPv6 address]:port, or host (port 502)"
-        let text = try value.text(1...260)
-        var (host, port) = (text[...], "502"[...])
-        if text.first == "[" {
-            guard let end = text.firstIndex(of: "]") else { throw value.error("lacks ]", allowed: allowed) }
-            host = text[text.index(after: text.startIndex)..<end]
-            let rest = text[text.index(after: end)...]
-            if !rest.isEmpty {
-                guard rest.first == ":" else { throw value.error("is no endpoint", allowed: allowed) }
-                port = rest.dropFirst()
-            }
-        } else if let colon = text.lastIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
-            guard !host.contains(":") else { throw value.error("is no endpoint", allowed: allowed) }
-        }
-        guard let number = UInt16(port), number > 0, !host.isEmpty, !host.contains(" ") else {
-            throw value.error("is no endpoint", allowed: allowed)
-        }
-        return (String(host), number)
-    }
-}
-
 extension AgentSettings.Meter {
-    fileprivate init(_ map: SettingsMap, interval: Int64, identityInterval: Int64) throws(SettingsError) {
+    init(_ map: SettingsMap, interval: Int64, identityInterval: Int64) throws(SettingsError) {
         id = try map.value("id").name()
         unit = try map.optional("unit")?.int(in: 0...255) ?? 1
         let name = try map.value("profile")

@@ -1,38 +1,96 @@
-// The connection of a bus with the silences its devices need between requests. Not the schedule.
+// The connection of a bus with what its devices need between requests: silences, and time to answer. Not the schedule.
 
+internal import AgentCore
+internal import Evidence
 internal import Metering
 
-/// Keeps the pauses that profiles ask for: after an answer of the same device, and before another device is asked.
+/// Keeps the pauses that profiles ask for, after an answer of the same device and before another device is asked, and
+/// how long each device is waited for.
 struct BusLine {
-    private let connection: ModbusConnection
-    private let limits: [UInt8: Profile.Limits]
-    private var lastUnit: UInt8?
-    private var quietSince: ContinuousClock.Instant?
-
-    init(_ connection: ModbusConnection, limits: [UInt8: Profile.Limits]) {
-        self.connection = connection
-        self.limits = limits
+    /// What the line knows of one device.
+    private struct Device {
+        let limits: Profile.Limits
+        var timeout: AnswerTimeout
     }
 
-    var connects: UInt64 { connection.connects }
+    private let connection: ModbusConnection
+    private var devices: [UInt8: Device]
+    private var lastUnit: UInt8?
+    private var quietSince = Int64.min
+
+    init(_ plan: BusPlan) {
+        let limits = plan.meters.map(\.profile.limits)
+        connection = ModbusConnection(
+            plan.endpoint, connectMilliseconds: plan.timing.connect,
+            connectPause: Int64(limits.map(\.connectPauseMilliseconds).max() ?? 0),
+            reconnectPause: limits.contains(where: \.isSingleClient) ? BusTiming.singleClientPause : 0)
+        devices = [:]
+        for meter in plan.meters {
+            var limits = meter.profile.limits
+            if let turnaround = plan.timing.turnaround { limits.turnaroundMilliseconds = Int(turnaround) }
+            devices[meter.unit] = Device(limits: limits, timeout: plan.timing.timeout(limits))
+        }
+    }
+
+    var figures: LineFigures { connection.figures }
+    var problem: String? { connection.problem }
+    var remark: String? { connection.remark }
+
+    /// Real milliseconds the device is given now, and its smoothed latency in microseconds.
+    func timeout(of unit: UInt8) -> AnswerTimeout? { devices[unit]?.timeout }
 
     func close() { connection.close() }
 
     /// Waits until the device may be asked.
-    mutating func makeRoom(for request: RegisterRequest, stop: Mailbox<Never>) {
-        guard let quietSince, let limits = limits[request.unit] else { return }
+    func makeRoom(for request: ModbusRequest, stop: Mailbox<Never>) {
+        guard let lastUnit, let limits = devices[request.unit]?.limits else { return }
         let pause = lastUnit == request.unit ? limits.pauseMilliseconds : limits.turnaroundMilliseconds
         guard pause > 0 else { return }
-        let rest = quietSince + .milliseconds(pause) - .now
-        guard rest > .zero else { return }
-        let (seconds, attoseconds) = rest.components
-        _ = stop.take(within: seconds * 1_000_000_000 + attoseconds / 1_000_000_000 + 1)
+        let rest = quietSince + Int64(pause) * 1_000_000 - steadyNanoseconds()
+        guard rest > 0 else { return }
+        _ = stop.take(within: rest)
     }
 
-    mutating func ask(_ request: RegisterRequest) -> RegisterAnswer {
-        let answer = connection.ask(request)
+    /// - Parameter milliseconds: the longest that others can wait; nil: as long as the device needs.
+    mutating func ask(_ request: ModbusRequest, within milliseconds: Int64? = nil) -> ModbusAnswer {
+        let given = devices[request.unit]?.timeout.milliseconds ?? AnswerTimeout.startDefault
+        let connects = connection.figures.connects
+        let began = steadyNanoseconds()
+        let answer = connection.ask(request, within: min(given, milliseconds ?? .max))
+        let ended = steadyNanoseconds()
+        if answer.status == SampleStatus.timeout {
+            devices[request.unit]?.timeout.timedOut()
+        } else if answer.status <= SampleStatus.exceptionMax, connections(since: connects) == 0 {
+            // With the time on a serial line: four times as much of it is a bound as good.
+            devices[request.unit]?.timeout.answered(after: (ended - began) / 1000)
+        }
         lastUnit = request.unit
-        quietSince = .now
+        quietSince = ended
         return answer
+    }
+
+    private func connections(since before: UInt64) -> UInt64 { connection.figures.connects - before }
+}
+
+/// How long a bus waits, real milliseconds.
+package struct BusTiming: Hashable, Sendable {
+    /// A device with room for one client needs a moment to notice that the last one left.
+    static let singleClientPause: Int64 = 1_000
+
+    /// For the first answer of each device; nil: what its profile says, at least ``AnswerTimeout/startDefault``.
+    package var timeout: Int64?
+    /// Nil: what the profile says, or ``AnswerTimeout/longestDefault``.
+    package var timeoutMax: Int64?
+    package var connect: Int64 = ModbusConnection.connectMillisecondsDefault
+    /// Between two devices; nil: what the profile of the second asks for.
+    package var turnaround: Int64?
+
+    package init() {}
+
+    func timeout(_ limits: Profile.Limits) -> AnswerTimeout {
+        let start = timeout ?? max(AnswerTimeout.startDefault, Int64(limits.timeoutMilliseconds))
+        let longest =
+            timeoutMax ?? limits.timeoutMaxMilliseconds.map { Int64($0) } ?? AnswerTimeout.longestDefault
+        return AnswerTimeout(start: start, longest: longest)
     }
 }

@@ -8,11 +8,8 @@ internal import Quantities
 /// A bus as configured: an endpoint and the meters behind it.
 package struct BusPlan: Sendable {
     package let number: Int
-    package let host: String
-    package let port: UInt16
-    package let timeoutMilliseconds: Int64
-    /// Real milliseconds between two devices; nil: what the profile of the second asks for.
-    package let turnaround: Int64?
+    package let endpoint: BusEndpoint
+    package let timing: BusTiming
     package let meters: [ConfiguredMeter]
     /// House milliseconds.
     package let boundary: Int64
@@ -20,29 +17,15 @@ package struct BusPlan: Sendable {
     package let readsAtOnce: Bool
 
     package init(
-        number: Int, host: String, port: UInt16, timeoutMilliseconds: Int64, turnaround: Int64?,
-        meters: [ConfiguredMeter], boundary: Int64, readsAtOnce: Bool
+        number: Int, endpoint: BusEndpoint, timing: BusTiming, meters: [ConfiguredMeter], boundary: Int64,
+        readsAtOnce: Bool
     ) {
         self.number = number
-        self.host = host
-        self.port = port
-        self.timeoutMilliseconds = timeoutMilliseconds
-        self.turnaround = turnaround
+        self.endpoint = endpoint
+        self.timing = timing
         self.meters = meters
         self.boundary = boundary
         self.readsAtOnce = readsAtOnce
-    }
-}
-
-extension BusPlan {
-    /// How each unit may be asked.
-    var limits: [UInt8: Profile.Limits] {
-        var limits: [UInt8: Profile.Limits] = [:]
-        for meter in meters {
-            limits[meter.unit] = meter.profile.limits
-            if let turnaround { limits[meter.unit]?.turnaroundMilliseconds = Int(turnaround) }
-        }
-        return limits
     }
 }
 
@@ -57,7 +40,7 @@ package struct BusRunner {
     private let stop: Mailbox<Never>
     private var schedule: BusSchedule
     /// By slot of the schedule.
-    private var requests: [RegisterRequest] = []
+    private var requests: [ModbusRequest] = []
     private var meters: [MeterOnBus]
     private var line: BusLine
     private var silent: Set<UInt64> = []
@@ -69,9 +52,7 @@ package struct BusRunner {
         self.stop = stop
         schedule = BusSchedule(boundary: plan.boundary)
         meters = plan.meters.map { MeterOnBus($0) }
-        line = BusLine(
-            ModbusConnection(host: plan.host, port: plan.port, timeoutMilliseconds: plan.timeoutMilliseconds),
-            limits: plan.limits)
+        line = BusLine(plan)
     }
 
     package mutating func run() {
@@ -103,8 +84,8 @@ package struct BusRunner {
         let began = recorder.begin(bus: plan.number)
         let answer = line.ask(requests[slot])
         recorder.end(
-            bus: plan.number, read: place.read, began: began, status: answer.status, words: answer.words,
-            connects: line.connects)
+            bus: plan.number, read: place.read, began: began, status: answer.status, words: answer.bytes,
+            connects: line.figures.connects)
         let now = clock.now()
         schedule.finished(slot: slot, status: answer.status, now: now.utc, monotonic: now.monotonic)
         // An endpoint that is not there yet may only be starting: the first birth waits a little for it.
@@ -141,12 +122,12 @@ package struct BusRunner {
         guard let sunSpec = meter.profile.sunSpec else { return }
         var walk = SunSpecWalk(bases: sunSpec.bases)
         while case .read(let request) = walk.step {
-            guard stop.isOpen, let asked = RegisterRequest(request, unit: meter.unit) else { return }
+            guard stop.isOpen, let asked = ModbusRequest(request, unit: meter.unit) else { return }
             line.makeRoom(for: asked, stop: stop)
             let answer = line.ask(asked)
             // An exception is an answer of the walk; silence is not: a device half walked is a device not found.
             guard answer.status <= SampleStatus.exceptionMax else { return walkFailed(index, status: answer.status) }
-            walk.answer(answer.status == SampleStatus.good ? answer.words : nil)
+            walk.answer(answer.status == SampleStatus.good ? answer.bytes : nil)
         }
         guard case .found(let chain) = walk.step else { return walkFailed(index, status: SampleStatus.wrongAnswer) }
         meters[index].walkAt = clock.now().monotonic + clock.house.realDuration(meter.identityInterval)
@@ -178,7 +159,7 @@ package struct BusRunner {
         recorder.notice(.planned(plan), bus: self.plan.number)
         schedule.retire(meter: meter.index)
         schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce), now: clock.now().utc)
-        requests += plan.reads.compactMap { RegisterRequest($0.planned.request, unit: meter.unit) }
+        requests += plan.reads.compactMap { ModbusRequest($0.planned.request, unit: meter.unit) }
         meters[index].chain = chain
         meters[index].generation += 1
         meters[index].identityOwed = plan.reads.filter(\.isIdentity).map(\.index)
@@ -205,10 +186,9 @@ private struct MeterOnBus {
     }
 }
 
-extension RegisterRequest {
+extension ModbusRequest {
     /// Nil for a function or count that no plan makes.
     init?(_ request: ReadRequest, unit: UInt8) {
-        guard let function = Function(rawValue: request.function), 1...125 ~= request.count else { return nil }
-        self.init(unit: unit, function: function, address: request.address, count: request.count)
+        self.init(unit: unit, function: request.function, address: request.address, count: request.count)
     }
 }

@@ -14,11 +14,8 @@ package enum LiveRead {
     /// Connects, asks, closes.
     package static func table(_ bus: BusPlan) -> Table {
         let never = Mailbox<Never>(itemsMax: 1)
-        var line = BusLine(
-            ModbusConnection(host: bus.host, port: bus.port, timeoutMilliseconds: bus.timeoutMilliseconds),
-            limits: Dictionary(bus.meters.map { ($0.unit, $0.profile.limits) }, uniquingKeysWith: { first, _ in first })
-        )
-        var lines = ["bus tcp://\(bus.host):\(bus.port)"]
+        var line = BusLine(bus)
+        var lines = ["bus \(bus.endpoint.text)"]
         var failures = 0
         for meter in bus.meters {
             lines.append("  meter \(meter.id), unit \(meter.unit), \(meter.profile.name)")
@@ -48,10 +45,10 @@ package enum LiveRead {
         guard let sunSpec = meter.profile.sunSpec else { return [] }
         var walk = SunSpecWalk(bases: sunSpec.bases)
         while case .read(let request) = walk.step {
-            guard let asked = RegisterRequest(request, unit: meter.unit) else { return nil }
+            guard let asked = ModbusRequest(request, unit: meter.unit) else { return nil }
             line.makeRoom(for: asked, stop: never)
             let answer = line.ask(asked)
-            walk.answer(answer.status == SampleStatus.good ? answer.words : nil)
+            walk.answer(answer.status == SampleStatus.good ? answer.bytes : nil)
         }
         guard case .found(let chain) = walk.step else { return nil }
         return chain
@@ -62,18 +59,18 @@ package enum LiveRead {
         _ never: Mailbox<Never>
     ) -> (lines: [String], failed: Bool) {
         let request = read.planned.request
-        guard let asked = RegisterRequest(request, unit: meter.unit) else { return ([], true) }
+        guard let asked = ModbusRequest(request, unit: meter.unit) else { return ([], true) }
         line.makeRoom(for: asked, stop: never)
         let answer = line.ask(asked)
         let head = "    function \(request.function), registers \(request.address) + \(request.count): "
-        guard answer.status == SampleStatus.good else { return ([head + words(answer.status)], true) }
-        var lines = [head + answer.words.hex]
-        for (role, text) in read.planned.identityTexts(answer.words, meter.profile, chain: chain) {
+        guard answer.status == SampleStatus.good else { return ([head + words(answer.status, line.problem)], true) }
+        var lines = [head + answer.bytes.hex]
+        for (role, text) in read.planned.identityTexts(answer.bytes, meter.profile, chain: chain) {
             let isExpected = text.map { meter.profile.identity.field(role)?.accepts($0) ?? true } ?? false
             lines.append(
                 "      \(role.name): \(text ?? "unusable")\(isExpected ? "" : "  (not what the profile expects)")")
         }
-        for value in ReadDecoder(meter.profile, request, chain: chain).decode(answer.words) {
+        for value in ReadDecoder(meter.profile, request, chain: chain).decode(answer.bytes) {
             let unit = meter.profile.quantity(value.obis)?.unit.rawValue ?? ""
             lines.append("      \(value.obis)  \(shown(value.value)) \(unit)")
         }
@@ -97,12 +94,12 @@ package enum LiveRead {
         return (thousandths < 0 ? "-" : "") + String(whole) + fraction
     }
 
-    private static func words(_ status: UInt64) -> String {
+    private static func words(_ status: UInt64, _ problem: String?) -> String {
         switch status {
         case SampleStatus.timeout: "no answer in time: address, unit, wiring, or raise `timeout`"
         case SampleStatus.wrongAnswer: "an answer that does not fit the request: another device or a busy gateway"
         case SampleStatus.disconnected: "the device closed the connection: does it serve another client?"
-        case SampleStatus.connectFailed: "no connection: host, port, cable"
+        case SampleStatus.connectFailed: problem ?? "no connection: host, port, cable"
         case 1: "exception 1: the device does not know this function"
         case 2: "exception 2: the device has no such registers; is the profile the right one?"
         case 10, 11: "exception \(status): the gateway does not reach the device behind it; is the unit right?"

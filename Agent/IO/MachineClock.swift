@@ -1,6 +1,6 @@
 // The only place of the agent that reads a clock. House time goes into records, real time into waiting.
 
-internal import CModbus
+internal import CLinux
 package import Evidence
 internal import Glibc
 internal import Keys

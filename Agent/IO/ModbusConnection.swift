@@ -1,154 +1,194 @@
-// One Modbus TCP connection on libmodbus. Not the schedule, not the bus: it asks one question and says what came back.
+// One way to Modbus devices: asks one question and says what came back. Not the schedule, not the pauses of a device.
 //
-// libmodbus 3.1.6 does not compare the unit of a TCP answer with that of the request, so an answer meant for somebody
-// else would count; and its raw requests all carry transaction 0. So the twelve bytes of a request are made here, every
-// field of the answer is checked here, and libmodbus connects, waits and reads.
+// libmodbus is not used here (docs/decisions/0007-own-framing.md): every field of an answer is checked by
+// AgentCore.ModbusFraming, and this file keeps what is sent and what is believed apart.
 
-internal import CModbus
+package import AgentCore
 internal import Evidence
 internal import Glibc
 
-/// A request for registers. Only the two reading functions can be spelled: the agent cannot write to a device.
-package struct RegisterRequest: Hashable, Sendable {
-    package enum Function: UInt8, Hashable, Sendable {
-        case holding = 3
-        case input = 4
-    }
-
-    package let unit: UInt8
-    package let function: Function
-    /// Wire address, base 0.
-    package let address: UInt16
-    /// 1 … 125.
-    package let count: UInt16
-
-    package init(unit: UInt8, function: Function, address: UInt16, count: UInt16) {
-        precondition(1...125 ~= count, "a request reads 1 to 125 registers")
-        self.unit = unit
-        self.function = function
-        self.address = address
-        self.count = count
-    }
+/// What happened on a connection beside its answers, since it was made.
+package struct LineFigures: Hashable, Sendable {
+    package var connects: UInt64 = 0
+    /// Bytes that belong to no request: noise, a second master, answers that came too late.
+    package var strayBytes: UInt64 = 0
+    /// Times the line did not fall silent after a fault.
+    package var babbles: UInt64 = 0
 }
 
-/// What came back: good with words, or why there are none (``SampleStatus``).
-package struct RegisterAnswer: Hashable, Sendable {
-    package let status: UInt64
-    /// Big-endian, two bytes a register.
-    package let words: [UInt8]
-
-    static func failed(_ status: UInt64) -> RegisterAnswer { RegisterAnswer(status: status, words: []) }
-}
-
-/// A connection of one bus thread. After any timeout, short or odd answer it is closed: a late answer can never be
-/// taken for the next one. The next request connects again.
+/// The connection of one bus thread. After every fault it is closed or drained: a late answer can never be taken for
+/// the next one.
 package final class ModbusConnection {
-    /// Sockets of one process: libmodbus waits with select(), which knows descriptors below 1024 only.
+    /// Connections of one process; its descriptors end at 1 024.
     package static let connectionsMax = 900
+    package static let connectMillisecondsDefault: Int64 = 5_000
 
-    private let host: String
-    private let port: UInt16
-    /// From the request to the last byte of its answer.
-    private let timeoutMilliseconds: Int64
-    private var context: OpaquePointer?
+    /// Silence after which a faulty exchange on a serial line is over; USB adapters deliver in steps of 16 ms.
+    private static let silenceNanoseconds: Int64 = 20_000_000
+    private static let drainMilliseconds: Int64 = 1_000
+    /// The gap before a request behind a serial server whose line we do not see: t3.5 at 9 600 baud.
+    private static let serverGap: Int64 = 4_100_000
+
+    private let endpoint: BusEndpoint
+    private let framing: ModbusFraming
+    private let connectMilliseconds: Int64
+    /// Between a new connection and the first request, milliseconds.
+    private let connectPause: Int64
+    private var wire: Wire?
     private var transaction: UInt16 = 0
-    package private(set) var connects: UInt64 = 0
+    /// No connection is made before this: a device with room for one client must notice that the last one left.
+    private var notBefore: Int64 = 0
+    private let reconnectPause: Int64
+    package private(set) var figures = LineFigures()
+    /// Why the last attempt to open failed; nil: it did not.
+    package private(set) var problem: String?
+    /// What a person should know of the line although it is open.
+    package private(set) var remark: String?
 
-    package init(host: String, port: UInt16, timeoutMilliseconds: Int64) {
-        self.host = host
-        self.port = port
-        self.timeoutMilliseconds = timeoutMilliseconds
+    package init(
+        _ endpoint: BusEndpoint, connectMilliseconds: Int64 = connectMillisecondsDefault, connectPause: Int64 = 0,
+        reconnectPause: Int64 = 0
+    ) {
+        self.endpoint = endpoint
+        framing = endpoint.framing
+        self.connectMilliseconds = connectMilliseconds
+        self.connectPause = connectPause
+        self.reconnectPause = reconnectPause
     }
-
-    deinit { close() }
 
     package func close() {
-        guard let context else { return }
-        modbus_close(context)
-        modbus_free(context)
-        self.context = nil
+        guard wire != nil else { return }
+        wire = nil
+        notBefore = steadyNanoseconds() + reconnectPause * 1_000_000
+    }
+
+    /// Asks and waits for the whole answer.
+    ///
+    /// - Parameter milliseconds: from the end of the request to the last byte of the answer, beside the time that both
+    ///   need on a serial line.
+    package func ask(_ request: ModbusRequest, within milliseconds: Int64) -> ModbusAnswer {
+        isQuiet()
+        guard let wire = self.wire ?? connect() else { return ModbusAnswer(status: SampleStatus.connectFailed) }
+        sleepUntil(wire.busyUntil + gap)
+        transaction &+= 1
+        let frame = framing.frame(request, transaction: transaction)
+        let onLine = Int64(frame.count + request.answerMax + 3) * wire.character
+        let deadline = steadyNanoseconds() + onLine + milliseconds * 1_000_000
+        guard send(frame, on: wire, deadline) else {
+            close()
+            return ModbusAnswer(status: SampleStatus.disconnected)
+        }
+        let answer = receive(request, frame, on: wire, deadline)
+        // Exceptions are sound answers; after anything else that is not good the line is in an unknown state.
+        if answer.status > SampleStatus.exceptionMax { recover(answer.status) }
+        return answer
     }
 
     /// The one function that sends anything to a device.
-    package func ask(_ request: RegisterRequest) -> RegisterAnswer {
-        if let context, !isQuiet(modbus_get_socket(context)) { close() }
-        guard let context = context ?? connect() else { return .failed(SampleStatus.connectFailed) }
-        transaction &+= 1
-        let bytes: [UInt8] = [
-            UInt8(transaction >> 8), UInt8(transaction & 0xFF), 0, 0, 0, 6, request.unit, request.function.rawValue,
-            UInt8(request.address >> 8), UInt8(request.address & 0xFF), UInt8(request.count >> 8),
-            UInt8(request.count & 0xFF),
-        ]
-        guard send(modbus_get_socket(context), bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
-            close()
-            return .failed(SampleStatus.disconnected)
-        }
-        var answer = [UInt8](repeating: 0, count: Int(MODBUS_TCP_MAX_ADU_LENGTH))
-        let count = modbus_receive_confirmation(context, &answer)
-        guard count >= 0 else {
-            let status = Self.status(errno)
-            close()
-            return .failed(status)
-        }
-        let checked = check(answer[..<Int(count)], of: request)
-        // Exceptions are sound answers; anything else that is not good leaves the stream in an unknown place.
-        if checked.status > SampleStatus.exceptionMax { close() }
-        return checked
+    private func send(_ frame: [UInt8], on wire: Wire, _ deadline: Int64) -> Bool {
+        precondition(ModbusRequest.isReading(framing.pdu(of: frame)), "only reading functions reach a wire")
+        return wire.send(frame, deadline: deadline)
     }
 
-    /// MBAP header (transaction, protocol 0, length, unit), function, then byte count and words, or an exception code.
-    private func check(_ answer: ArraySlice<UInt8>, of request: RegisterRequest) -> RegisterAnswer {
-        let bytes = Array(answer)
-        guard bytes.count >= 9, UInt16(bytes[0]) << 8 | UInt16(bytes[1]) == transaction, bytes[2] == 0, bytes[3] == 0,
-            Int(bytes[4]) << 8 | Int(bytes[5]) == bytes.count - 6, bytes[6] == request.unit
-        else { return .failed(SampleStatus.wrongAnswer) }
-        if bytes[7] == request.function.rawValue | 0x80 {
-            let code = UInt64(bytes[8])
-            let isKnown = bytes.count == 9 && (1...SampleStatus.exceptionMax).contains(code)
-            return .failed(isKnown ? code : SampleStatus.wrongAnswer)
+    private func receive(_ request: ModbusRequest, _ frame: [UInt8], on wire: Wire, _ deadline: Int64) -> ModbusAnswer {
+        var bytes: [UInt8] = []
+        var echo = endpoint.hasEcho ? frame[...] : []
+        var expected = endpoint.hasEcho ? frame.count : 1
+        while true {
+            switch wire.receive(until: deadline, expected: expected) {
+            case .ended: return ModbusAnswer(status: SampleStatus.disconnected)
+            case .nothing where !echo.isEmpty && echo.count < frame.count: return .odd(.echo)
+            case .nothing: return bytes.isEmpty ? ModbusAnswer(status: SampleStatus.timeout) : .odd(.partial)
+            case .bytes(let chunk): bytes += chunk
+            }
+            if !echo.isEmpty {
+                let seen = bytes.prefix(echo.count)
+                guard echo.starts(with: seen) else { return .odd(.echo) }
+                echo = echo.dropFirst(seen.count)
+                bytes.removeFirst(seen.count)
+                expected = max(1, echo.count)
+                if bytes.isEmpty { continue }
+            }
+            switch framing.progress(bytes, request) {
+            case .more(let count): expected = count
+            case .whole(let count):
+                // A transceiver may leave a byte behind the frame when it lets go of the line; it is counted.
+                figures.strayBytes &+= UInt64(bytes.count - count)
+                if framing == .tcp, bytes.count > count { return .odd(.header) }
+                return framing.judge(Array(bytes[..<count]), request, transaction: transaction)
+            case .odd: return whatElse(bytes, request, on: wire, deadline)
+            }
+            if bytes.count > ModbusFraming.frameMax { return .odd(framing == .tcp ? .header : .checksum) }
         }
-        guard bytes[7] == request.function.rawValue, Int(bytes[8]) == Int(request.count) * 2,
-            bytes.count == 9 + Int(request.count) * 2
-        else { return .failed(SampleStatus.wrongAnswer) }
-        return RegisterAnswer(status: SampleStatus.good, words: Array(bytes[9...]))
     }
 
-    private func connect() -> OpaquePointer? {
-        guard let context = modbus_new_tcp_pi(host, String(port)) else { return nil }
-        let seconds = UInt32(timeoutMilliseconds / 1000)
-        let microseconds = UInt32(timeoutMilliseconds % 1000 * 1000)
-        // No byte timeout: the response timeout then bounds the whole answer, however slowly it drips in.
-        guard modbus_set_response_timeout(context, seconds, microseconds) == 0,
-            modbus_set_byte_timeout(context, 0, 0) == 0,
-            modbus_set_error_recovery(context, MODBUS_ERROR_RECOVERY_NONE) == 0,
-            modbus_connect(context) == 0
-        else {
-            modbus_free(context)
+    /// Something that begins no answer to the request. On RTU all of it is looked at: a sound frame of another unit
+    /// means something else than noise.
+    private func whatElse(
+        _ start: [UInt8], _ request: ModbusRequest, on wire: Wire, _ deadline: Int64
+    ) -> ModbusAnswer {
+        guard framing == .rtu else { return framing.judge(start, request, transaction: transaction).unsound }
+        let rest = wire.drain(silence: Self.silenceNanoseconds, until: deadline)
+        figures.strayBytes &+= UInt64(start.count + (rest?.count ?? 0))
+        let frame = ModbusFraming.firstSound(start + (rest?.first ?? []))
+        return framing.judge(frame, request, transaction: transaction).unsound
+    }
+
+    /// A socket is made anew; a serial line is listened to until it is silent.
+    private func recover(_ status: UInt64) {
+        guard case .rtu = endpoint, status != SampleStatus.disconnected, let wire else { return close() }
+        let rest = wire.drain(
+            silence: max(gap, Self.silenceNanoseconds),
+            until: steadyNanoseconds() + Self.drainMilliseconds * 1_000_000)
+        figures.strayBytes &+= UInt64(rest?.count ?? 0)
+        guard rest == nil else { return }
+        figures.babbles &+= 1
+        close()
+    }
+
+    /// What came since the last answer belongs to no request: a serial line throws it away, a socket is made anew.
+    private func isQuiet() {
+        guard let wire else { return }
+        switch wire.receive(until: 0) {
+        case .nothing: return
+        case .ended: close()
+        case .bytes(let bytes):
+            figures.strayBytes &+= UInt64(bytes.count)
+            recover(SampleStatus.wrongAnswer)
+        }
+    }
+
+    private var gap: Int64 {
+        switch endpoint {
+        case .tcp: 0
+        case .rtu(let line): line.gapNanoseconds
+        case .rtuOverTCP: Self.serverGap
+        }
+    }
+
+    private func connect() -> Wire? {
+        sleepUntil(notBefore)
+        do throws(OpenError) {
+            switch endpoint {
+            case .tcp(let host, let port), .rtuOverTCP(let host, let port, _):
+                wire = try SocketWay.open(host: host, port: port, milliseconds: connectMilliseconds)
+            case .rtu(let line):
+                let opened = try SerialPort.open(line)
+                remark = opened.remark
+                wire = opened.wire
+            }
+            problem = nil
+        } catch {
+            problem = error.description
             return nil
         }
-        connects += 1
-        self.context = context
-        return context
+        figures.connects += 1
+        sleepUntil(steadyNanoseconds() + connectPause * 1_000_000)
+        return wire
     }
+}
 
-    /// Nothing unread and not closed by the other side: what came since the last answer belongs to no request.
-    private func isQuiet(_ socket: Int32) -> Bool {
-        var byte: UInt8 = 0
-        let got = recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
-        return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)
-    }
-
-    private static func status(_ code: Int32) -> UInt64 {
-        switch code {
-        case ETIMEDOUT: SampleStatus.timeout
-        case ECONNRESET, EPIPE, ENOTCONN, EBADF, ECONNABORTED, ESHUTDOWN: SampleStatus.disconnected
-        // MODBUS_ENOBASE + 12 bad CRC, + 13 bad data, + 16 too much data, + 17 bad slave (modbus.h).
-        case modbusErrorBase + 12: SampleStatus.checksum
-        case modbusErrorBase + 13...modbusErrorBase + 17: SampleStatus.wrongAnswer
-        default: SampleStatus.busError
-        }
-    }
-
-    /// MODBUS_ENOBASE.
-    private static let modbusErrorBase: Int32 = 112_345_678
+extension ModbusAnswer {
+    /// The same, but never good: bytes that came as no answer to the request are none, however they look together.
+    fileprivate var unsound: ModbusAnswer { status > SampleStatus.exceptionMax ? self : .odd(.shape) }
 }

@@ -10,10 +10,17 @@ package struct PlanTable {
     package init(_ buses: [BusPlan]) {
         var lines: [String] = []
         for bus in buses {
-            lines.append("bus tcp://\(bus.host):\(bus.port), timeout \(bus.timeoutMilliseconds) ms")
+            lines.append("bus \(bus.endpoint.text), \(Self.timeouts(bus))")
             for meter in bus.meters { lines += Self.lines(meter) }
         }
         text = lines.joined(separator: "\n")
+    }
+
+    private static func timeouts(_ bus: BusPlan) -> String {
+        let timeouts = bus.meters.map { bus.timing.timeout($0.profile.limits) }
+        let start = timeouts.map(\.start).max() ?? AnswerTimeout.startDefault
+        let longest = timeouts.map(\.longest).max() ?? AnswerTimeout.longestDefault
+        return "timeout at first \(start) ms, at most \(longest) ms"
     }
 
     private static func lines(_ meter: ConfiguredMeter) -> [String] {

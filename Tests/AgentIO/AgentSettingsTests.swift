@@ -15,11 +15,15 @@ struct AgentSettingsTests {
 
     @Test func sampleIsSoundAndShowsItsDefaults() throws {
         var settings = try parse(try sample())
-        #expect(settings.buses.map(\.endpoint) == ["tcp://192.0.2.10:502", "tcp://192.0.2.11:502"])
+        #expect(
+            settings.buses.map(\.endpoint) == [
+                "tcp://192.0.2.10:502", "tcp://192.0.2.11:502",
+                "rtu:/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A9AAXAIL-if00-port0", "rtu+tcp://192.0.2.12:4001",
+            ])
         #expect(settings.commit == 10_000 && settings.boundary == 900_000)
         settings.profiles = Workplace.root + "/firmware-profiles"
         let (meters, buses) = try AgentParts.buses(settings)
-        #expect(meters.count == 2 && buses.map(\.timeoutMilliseconds) == [1_500, 2_000])
+        #expect(meters.count == 4 && buses.count == 4)
         #expect(PlanTable(buses).text.contains("2 requests a cycle, 3 for identity"))
         // Without every optional key the same values stand.
         let short = """
@@ -46,6 +50,17 @@ struct AgentSettingsTests {
         ("- tcp: 192.0.2.11:502", "- tcp: 192.0.2.10:502", ""),
         ("- tcp: 192.0.2.11:502", "- tcp: \"a:b:c\"", "buses[1].tcp"),
         ("id: inverter-east", "id: meter-east", ""),
+        ("baud: 9600", "baud: 9601", "buses[2].rtu.baud"), ("parity: none", "parity: mark", "buses[2].rtu.parity"),
+        ("stop_bits: 1", "stop_bits: 3", "buses[2].rtu.stop_bits"), ("echo: false", "echo: maybe", "buses[2].rtu.echo"),
+        ("device: /dev", "device: dev", "buses[2].rtu.device"),
+        ("terminate: false", "end: false", "buses[2].rtu.rs485.end"),
+        ("rts_after_send: low", "rts_after_send: high", "buses[2].rtu.rs485"),
+        ("delay_after: 0ms", "delay_after: 101ms", "buses[2].rtu.rs485.delay_after"),
+        ("timeout_max: 6s", "timeout_max: 1s", "buses[0]"),
+        ("- rtu_tcp: 192.0.2.12:4001", "- turnaround: 1ms", "buses[3]"),
+        ("- rtu_tcp: 192.0.2.12:4001", "- rtu_tcp: 192.0.2.12", "buses[3].rtu_tcp"),
+        ("- rtu_tcp: 192.0.2.12:4001", "- rtu_tcp: \"a:1\"\n    tcp: b", "buses[3]"),
+        ("{id: meter-south, unit: 1", "{id: meter-south, unit: 248", "buses[3].meters[0]"),
         ("profile: abb/b23", "profile: ../../etc/passwd", "buses[0].meters[0].profile"),
         ("[1-0:1.8.0, ", "[1-0:1.8, ", "buses[0].meters[0].quantities[0]"),
         ("bytes_max: 256MiB", "bytes_max: 1MiB", "spool.bytes_max"),

@@ -1,5 +1,6 @@
 // A device may answer late, short, for somebody else, or without end: none of it may be taken for a value.
 
+internal import AgentCore
 @testable internal import AgentIO
 internal import Evidence
 internal import Glibc
@@ -63,6 +64,7 @@ private final class ScriptedServer: Sendable {
     private func serve(_ client: Int32) -> Bool {
         var request = [UInt8](repeating: 0, count: 12)
         guard recv(client, &request, 12, Int32(MSG_WAITALL)) == 12 else { return false }
+        WireRecord.add(unit: request[6], pdu: request[7...])
         let next = script.withLock { $0.isEmpty ? .silence : $0.removeFirst() }
         func put(_ bytes: [UInt8]) -> Bool { send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count }
         switch next {
@@ -94,18 +96,27 @@ private final class ScriptedServer: Sendable {
 }
 
 struct ModbusConnectionTests {
-    private let request = RegisterRequest(unit: 7, function: .holding, address: 100, count: 2)
+    private let request = ModbusRequest(unit: 7, function: 3, address: 100, count: 2)!
 
-    private func connection(_ port: UInt16, timeout: Int64 = 200) -> ModbusConnection {
-        ModbusConnection(host: "127.0.0.1", port: port, timeoutMilliseconds: timeout)
+    /// A connection that is asked with one timeout.
+    private struct Asker {
+        let connection: ModbusConnection
+        let timeout: Int64
+        func ask(_ request: ModbusRequest) -> ModbusAnswer { connection.ask(request, within: timeout) }
+        func close() { connection.close() }
+        var connects: UInt64 { connection.figures.connects }
+    }
+
+    private func connection(_ port: UInt16, timeout: Int64 = 200) -> Asker {
+        Asker(connection: ModbusConnection(.tcp(host: "127.0.0.1", port: port)), timeout: timeout)
     }
 
     @Test func goodAnswersKeepTheConnection() throws {
         let server = try ScriptedServer([.good(first: 1), .exception(2), .good(first: 0xFFFF)])
         let connection = connection(server.port)
-        #expect(connection.ask(request) == RegisterAnswer(status: 0, words: [0, 1, 0, 2]))
-        #expect(connection.ask(request) == RegisterAnswer(status: 2, words: []))
-        #expect(connection.ask(request).words == [0xFF, 0xFF, 0, 0])
+        #expect(connection.ask(request) == .good([0, 1, 0, 2]))
+        #expect(connection.ask(request) == ModbusAnswer(status: 2, bytes: []))
+        #expect(connection.ask(request).bytes == [0xFF, 0xFF, 0, 0])
         #expect(server.connections == 1)
         connection.close()
     }
@@ -129,8 +140,8 @@ struct ModbusConnectionTests {
         let connection = connection(server.port)
         let answer = connection.ask(request)
         #expect([SampleStatus.wrongAnswer, SampleStatus.timeout].contains(answer.status), "\(what): \(answer)")
-        #expect(answer.words.isEmpty)
-        #expect(connection.ask(request).words == [0, 5, 0, 6], "\(what)")
+        #expect(answer.bytes.isEmpty)
+        #expect(connection.ask(request).bytes == [0, 5, 0, 6], "\(what)")
         #expect(connection.connects == 2)
         connection.close()
     }
@@ -143,7 +154,7 @@ struct ModbusConnectionTests {
         let replay = try ScriptedServer([.raw([]), .good(first: 9)])
         let other = self.connection(replay.port)
         #expect(other.ask(request).status == SampleStatus.timeout)
-        #expect(other.ask(request).words == [0, 9, 0, 10])
+        #expect(other.ask(request).bytes == [0, 9, 0, 10])
         connection.close()
         other.close()
     }
@@ -153,7 +164,7 @@ struct ModbusConnectionTests {
         let connection = connection(server.port)
         #expect(connection.ask(request).status == SampleStatus.timeout)
         usleep(400_000)
-        #expect(connection.ask(request).words == [0, 222, 0, 223])
+        #expect(connection.ask(request).bytes == [0, 222, 0, 223])
         connection.close()
     }
 
@@ -171,12 +182,12 @@ struct ModbusConnectionTests {
         let connection = connection(server.port, timeout: 10_000)
         _ = connection.ask(request)
         #expect(connection.ask(request).status == SampleStatus.disconnected)
-        #expect(connection.ask(request).words == [0, 3, 0, 4])
+        #expect(connection.ask(request).bytes == [0, 3, 0, 4])
         connection.close()
     }
 
     @Test func nobodyThere() throws {
         let connection = connection(try freePort())
-        #expect(connection.ask(request) == RegisterAnswer(status: SampleStatus.connectFailed, words: []))
+        #expect(connection.ask(request) == ModbusAnswer(status: SampleStatus.connectFailed, bytes: []))
     }
 }

@@ -70,7 +70,7 @@ final class Yard {
                 "run", "--csv", Workplace.root + "/Tests/Plant/Data/serf-east-2016.csv", "--port", "\(meterPort)",
                 "--inverter-port", "\(inverterPort)", "--start", Self.start.description, "--speed", "\(Self.speed)",
                 "--zero", "\(zero)",
-            ] + faults, outputPath: place.file("plant.log"))
+            ] + (WireRecord.path.map { ["--record", $0] } ?? []) + faults, outputPath: place.file("plant.log"))
     }
 
     func configuration(zero: Int64, spool: String = "256MiB") -> String {

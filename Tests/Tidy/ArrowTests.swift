@@ -17,7 +17,8 @@ private let allowedImports: [String: Set<String>] = [
 /// Modules that only these folders may import.
 private let reserved: [String: [String]] = [
     "COpenSSL": ["Shared/Proofs", "Shared/Keys"],
-    "CModbus": ["Agent/IO", "Tests/Plant/Command"],
+    "CLinux": ["Agent/IO"],
+    "CModbus": ["Tests/Plant/Command"],
     "CMosquitto": ["Shared/MQTT"],
     "CSQLite": ["Agent/IO"],
     "CYAML": ["Shared/Settings"],
