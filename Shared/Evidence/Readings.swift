@@ -71,8 +71,11 @@ extension Readings {
     init(_ value: CBORValue) throws(ShapeError) {
         let parts = try value.array(count: 2, "readings")
         base = try parts[0].milliseconds("readings[0]")
+        let items = try parts[1].array("readings[1]")
         var samples: [Sample] = []
-        for item in try parts[1].array("readings[1]") {
+        samples.reserveCapacity(items.count)
+        var last: (dt: UInt64, read: UInt64)?
+        for item in items {
             let fields = try item.array(count: 5, "sample")
             let sample = Sample(
                 read: try fields[0].uint("sample[0]"), dt: try fields[1].milliseconds("sample[1]"),
@@ -81,9 +84,10 @@ extension Readings {
             guard sample.status == 0 || sample.words.isEmpty else {
                 throw ShapeError("sample[4]", expected: "no words with a status other than 0")
             }
-            if let last = samples.last, (last.dt, last.read) >= (sample.dt, sample.read) {
+            if let last, last >= (sample.dt, sample.read) {
                 throw ShapeError("readings[1]", expected: "samples in order of (dt, read), none twice")
             }
+            last = (sample.dt, sample.read)
             samples.append(sample)
         }
         self.samples = samples

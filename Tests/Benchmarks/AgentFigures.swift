@@ -27,6 +27,8 @@ enum AgentFigures {
     ///   maker asks for between two devices of a line; otherwise each meter has its own address and connection.
     private static func measure(isOneLine: Bool, requests: Int) throws -> [Row] {
         let yard = try BenchYard()
+        // Its processes end with it.
+        defer { withExtendedLifetime(yard) {} }
         try yard.startPlant(meters: meters)
         try yard.startAgent(meters: meters, isOneLine: isOneLine, interval: "1s")
         let collector = try yard.collector()
@@ -75,6 +77,7 @@ enum AgentFigures {
     /// The agent with nothing to read but its clock: one meter an hour.
     static func idle() throws -> (resident: Double, threads: Int) {
         let yard = try BenchYard()
+        defer { withExtendedLifetime(yard) {} }
         try yard.startPlant(meters: 1)
         try yard.startAgent(meters: 1, isOneLine: false, interval: "15m")
         let collector = try yard.collector()

@@ -26,6 +26,7 @@ enum LedgerFigures {
 
     private static func measure(_ batch: Int, _ count: Int, _ owner: PrivateKey, _ house: BenchHouse) throws -> [Row] {
         let place = try TemporaryDirectory()
+        defer { withExtendedLifetime(place) {} }
         let book = try LedgerRoom(house, in: place)
         let envelopes = try (0..<count).map { try order($0, owner) }
         var done = 0

@@ -66,6 +66,7 @@ enum ModbusLoop {
 
     static func measure(port: Int, meters: Int, seconds: Int) throws -> Result {
         let place = try TemporaryDirectory()
+        defer { withExtendedLifetime(place) {} }
         let child = try ChildProcess(
             "/proc/self/exe", ["--modbus-loop", "\(port)", "\(meters)", "\(seconds)"], outputPath: place.file("loop"))
         while child.poll() == nil { usleep(50_000) }

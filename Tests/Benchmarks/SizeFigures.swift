@@ -13,6 +13,7 @@ enum SizeFigures {
         ]
         guard let path = ProcessInfo.processInfo.environment["KILOMINT_AGENT_STATIC"] else { return rows }
         let place = try TemporaryDirectory()
+        defer { withExtendedLifetime(place) {} }
         let copy = place.file("agent")
         let child = try ChildProcess("strip", ["-o", copy, path], outputPath: place.file("strip.log"))
         while child.poll() == nil { usleep(10_000) }

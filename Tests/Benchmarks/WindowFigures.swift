@@ -82,6 +82,7 @@ enum WindowFigures {
 
     private static func close(_ window: Window, _ inputs: WindowInputs, _ cut: Phase, _ readings: Int) throws -> [Row] {
         let place = try TemporaryDirectory()
+        defer { withExtendedLifetime(place) {} }
         let objects = try DirectoryObjectStore(root: place.file("objects"))
         let key = try PrivateKey.generate(.eddsa)
         var result: (outcome: WindowOutcome, transcript: Transcript)?

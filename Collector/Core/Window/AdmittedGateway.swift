@@ -52,12 +52,24 @@ struct AdmittedGateway: Sendable {
         let step = stream.admit(stored.record, identity: stored.identity)
         streams[place.stream] = stream
         for (kind, count) in step.findings { note(kind, count) }
-        for sample in step.samples { samples[reads[sample.read].meter, default: []].append(sample) }
+        keep(step.samples)
         if let through = step.completeThrough, open == place.stream {
             let bounded = min(through, stored.receivedAt + clockError)
             completeThrough = max(completeThrough ?? bounded, bounded)
         }
         return findings
+    }
+
+    /// Puts samples to their meters. Those of one meter mostly stand together: each run is looked up once, because a
+    /// lookup costs more than a sample.
+    private mutating func keep(_ admitted: [AdmittedSample]) {
+        var rest = admitted[...]
+        while let first = rest.first {
+            let meter = reads[first.read].meter
+            let run = rest.prefix { $0.read == first.read || reads[$0.read].meter == meter }
+            samples[meter, default: []].append(contentsOf: run)
+            rest = rest.dropFirst(run.count)
+        }
     }
 
     /// Numbers a birth's reads. Nil, and nothing born, when it contradicts itself.

@@ -43,7 +43,8 @@ struct GatewayBoard {
     }
 
     mutating func take(_ record: TakenRecord, profiles: ProfileShelf) {
-        var gateway = gateways[record.place.gateway] ?? Gateway()
+        // Taken out and put back: a copy in the dictionary would make every meter's plot be copied for each record.
+        var gateway = gateways.removeValue(forKey: record.place.gateway) ?? Gateway()
         gateway.records += 1
         if case .success(let content) = record.content {
             gateway.lastRecordAt = content.clock.utc
