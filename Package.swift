@@ -77,7 +77,8 @@ let package = Package(
                 "AgentCore", "CBOR", "CLinux", "CSQLite", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
                 "Quantities", "Settings",
             ]),
-        command("kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "Keys", "Settings"]),
+        command(
+            "kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "Keys", "Settings"], exclude: ["sample.yaml"]),
 
         // Collector: Core folds, Journal keeps, IO touches the world.
         room("CollectorCore", "Collector/Core", ["CBOR", "Evidence", "Metering", "Proofs", "Quantities"]),
@@ -96,7 +97,7 @@ let package = Package(
             [
                 "CBOR", "CollectorClient", "CollectorCore", "CollectorIO", "CollectorJournal", "Evidence", "Keys",
                 "Proofs", "Quantities", "Settings", argumentParser, logging,
-            ]),
+            ], exclude: ["sample-collector.yaml", "sample-house.yaml"]),
         command(
             "kilomint-audit", "Collector/Audit",
             ["CollectorClient", "CollectorCore", "Evidence", "Keys", "Proofs", "Quantities", argumentParser]),

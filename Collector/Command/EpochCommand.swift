@@ -38,6 +38,10 @@ struct EpochCommand: AsyncParsableCommand {
             let configuration = try CollectorConfiguration.load(path: config)
             let root = try PrivateKey.load(path: rootKey)
             let stopped = try StoppedHouse(configuration, log)
+            // The opening is journalled: that must be possible before anything is begun.
+            if log == .evidence, try stopped.stores.journal.standing() != .current {
+                throw ValidationError("the Journal lost its tail too: open its epoch first, with --log journal")
+            }
             let now = configuration.clock.now(real: SystemClock.realNow())
             let (ended, note, held) = try stopped.unnamedEpoch() ?? current(stopped, configuration)
             let document = EpochDocument(
@@ -58,7 +62,12 @@ struct EpochCommand: AsyncParsableCommand {
                 throw ValidationError("the log has no epoch yet: run genesis first")
             }
             let path = checkpoint ?? "\(configuration.witness)/\(log.rawValue).checkpoint"
-            return (current.origin.description, try SettingsFile.read(path: path), current.size)
+            let note = try SettingsFile.read(path: path)
+            // The witness may know a later epoch than this copy: that one is ended.
+            guard let last = SignedNote(parsing: note).flatMap({ Checkpoint(text: $0.text) }) else {
+                throw ValidationError("\(path) is not a signed checkpoint: name the last one published of this log")
+            }
+            return (last.origin, note, last.origin == current.origin.description ? current.size : 0)
         }
     }
 

@@ -49,32 +49,48 @@ private struct Export {
         let fields = try CBORValue(decoding: house).fields(1...3, "house")
         // The Journal first: it names segments and evidence that stand already when it is read.
         for (log, epochs) in [("journal", try fields.uint(1)), ("evidence", try fields.uint(2))] where epochs > 0 {
-            for epoch in 1...epochs { try await export(log: log, epoch: epoch) }
+            // From the last back: each says how much is held of the one before.
+            var held: UInt64?
+            for epoch in (1...epochs).reversed() { held = try await export(log: log, epoch: epoch, held: held) }
         }
         try await exportTranscripts()
     }
 
-    private mutating func export(log: String, epoch: UInt64) async throws {
+    /// - Parameter held: entries held of an ended epoch; nil for what the checkpoint covers.
+    /// - Returns: how many are held of the epoch before.
+    private mutating func export(log: String, epoch: UInt64, held: UInt64?) async throws -> UInt64? {
         let prefix = "log/\(log)/\(epoch)/"
-        guard let note = try await take(prefix + "checkpoint") else { return }
+        guard let note = try await take(prefix + "checkpoint") else { return nil }
         guard let parsed = SignedNote(parsing: note), let checkpoint = Checkpoint(text: parsed.text) else {
             throw ValidationError("\(prefix)checkpoint is not a signed checkpoint")
         }
+        let size = held ?? checkpoint.size
+        var before: UInt64?
         for level in 0..<8 {
-            let hashes = checkpoint.size >> UInt64(8 * level)
+            let hashes = size >> UInt64(8 * level)
             guard hashes > 0 else { break }
             for index in 0...((hashes - 1) / 256) {
                 let width = Int(min(256, hashes - index * 256))
                 let tile = Tile(level: level, index: index, hashes: width)
                 _ = try await need(prefix + tile.path)
                 if level == 0 {
-                    _ = try await need(prefix + tile.entriesPath)
+                    let entries = try await need(prefix + tile.entriesPath)
+                    if epoch > 1, index == 0 { before = try Self.heldBefore(entries) }
                     let path = "records/\(log)/\(epoch)/\(index)"
                     let records = try await need(path)
                     if log == "journal" { try await exportSources(records, path) }
                 }
             }
         }
+        return before
+    }
+
+    /// The first entry of an epoch after the first, with its length before it.
+    private static func heldBefore(_ bundle: [UInt8]) throws -> UInt64 {
+        guard bundle.count > 2, case let end = 2 + (Int(bundle[0]) << 8 | Int(bundle[1])), end <= bundle.count else {
+            throw ValidationError("an entries tile ends within its first entry")
+        }
+        return try EpochEntry(decoding: Array(bundle[2..<end])).held
     }
 
     /// Raw inputs named by the statements among these payloads.

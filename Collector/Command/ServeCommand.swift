@@ -9,8 +9,14 @@ struct ServeCommand: AsyncParsableCommand {
     )
 
     @Option(help: "configuration file; every key is documented in docs/collector.md") var config: String
+    @Flag(
+        help: "start although the witness's files are gone for good: nobody can tell any more how far the logs were")
+    var acceptMissingWitness = false
 
     func run() async throws {
-        try await withExitStatus { try await CollectorService.run(try CollectorConfiguration.load(path: config)) }
+        try await withExitStatus {
+            try await CollectorService.run(
+                try CollectorConfiguration.load(path: config), acceptsMissingWitness: acceptMissingWitness)
+        }
     }
 }

@@ -33,6 +33,8 @@ package struct CollectorConfiguration: Sendable {
         package let passwordFile: String?
         package let clientID: String
         package let tlsCAFile: String?
+        /// Connections, each with an equal share of the partitions: 1, 2, 4 … 64.
+        package let partitions: Int
     }
 
     package struct KeyFiles: Sendable {
@@ -112,7 +114,9 @@ package struct CollectorConfiguration: Sendable {
             username: try map.optional("username")?.text(1...64),
             passwordFile: try map.optional("password_file")?.path(),
             clientID: try map.optional("client_id")?.text(1...64) ?? "kilomint-collector",
-            tlsCAFile: try map.optional("ca_file")?.path())
+            tlsCAFile: try map.optional("ca_file")?.path(),
+            partitions: try map.optional("partitions")?.choice(
+                PartitionShare.counts.map { (name: "\($0)", value: $0) }) ?? 1)
     }
 
     /// `clock: real`, or `clock: {replay: {start, speed, zero}}`. Left out: real.

@@ -22,10 +22,11 @@ package enum CollectorService {
     /// Tokens shorter than this are refused: they can be guessed.
     private static let tokenCharactersMin = 16
 
-    package static func run(_ configuration: CollectorConfiguration) async throws {
+    /// - Parameter acceptsMissingWitness: see ``HouseStores``.
+    package static func run(_ configuration: CollectorConfiguration, acceptsMissingWitness: Bool = false) async throws {
         var logger = Logger(label: "kilomint-collector")
         logger.logLevel = .info
-        let house = try await openHouse(configuration, logger)
+        let house = try await openHouse(configuration, acceptsMissingWitness, logger)
         let routes = HouseRoutes(
             house: house, tokens: try tokens(configuration), openReads: configuration.http.openReads)
         try requireFree(configuration.http)
@@ -34,12 +35,10 @@ package enum CollectorService {
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.http.host, port: configuration.http.port), serverName: "kilomint"),
             logger: logger)
-        let link = BrokerLink(
-            house: house, broker: configuration.broker, password: try configuration.broker.passwordFile.map(firstLine),
-            logger: logger)
+        let links = try links(configuration.broker, house, logger)
         let driver = HouseDriver(house: house, objects: configuration.data + "/objects")
         // Stopped in reverse: first nothing comes in, then nothing is decided, then nobody can look.
-        let services: [any Service] = [server, driver, link]
+        let services: [any Service] = [server, driver] + links
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
@@ -47,20 +46,43 @@ package enum CollectorService {
         try await group.run()
     }
 
+    private static func links(
+        _ broker: CollectorConfiguration.Broker, _ house: House, _ logger: Logger
+    ) throws -> [BrokerLink] {
+        let password = try broker.passwordFile.map(firstLine)
+        return (0..<broker.partitions).map { number in
+            BrokerLink(
+                house: house, broker: broker, password: password,
+                share: PartitionShare(number: number, count: broker.partitions), logger: logger)
+        }
+    }
+
     /// Everything that is wrong with the configuration or the house's files ends here, with what to do.
-    private static func openHouse(_ configuration: CollectorConfiguration, _ logger: Logger) async throws -> House {
+    private static func openHouse(
+        _ configuration: CollectorConfiguration, _ acceptsMissingWitness: Bool, _ logger: Logger
+    ) async throws -> House {
         do {
-            return try await foldedHouse(configuration, logger)
+            return try await foldedHouse(configuration, acceptsMissingWitness, logger)
         } catch let error as SettingsError {
             throw error
         } catch let error as LogError {
-            throw ServiceStartError(description: "\(configuration.data): \(error)", exitCode: 70)
+            throw ServiceStartError(description: "\(configuration.data): \(error)", exitCode: status(error))
         } catch {
             throw ServiceStartError(description: "\(error)", exitCode: SettingsError.exitCode)
         }
     }
 
-    private static func foldedHouse(_ configuration: CollectorConfiguration, _ logger: Logger) async throws -> House {
+    private static func status(_ error: LogError) -> Int32 {
+        switch error {
+        case .unsuitable: SettingsError.exitCode
+        case .inUse, .full, .storage: 69
+        case .behind, .duplicateID, .moved, .refused, .damaged: 70
+        }
+    }
+
+    private static func foldedHouse(
+        _ configuration: CollectorConfiguration, _ acceptsMissingWitness: Bool, _ logger: Logger
+    ) async throws -> House {
         let keys = try HouseKeys(configuration.keys)
         let profiles = try ProfileShelf.load(folder: configuration.profiles)
         guard FileManager.default.fileExists(atPath: configuration.data + "/journal.sqlite") else {
@@ -68,7 +90,7 @@ package enum CollectorService {
         }
         let stores = try HouseStores.open(
             data: configuration.data, witness: configuration.witness, originBase: configuration.logOrigin,
-            logKey: keys.log)
+            logKey: keys.log, acceptsMissingWitness: acceptsMissingWitness)
         let house = try House(
             configuration: configuration, stores: stores, keys: keys, profiles: profiles, logger: logger)
         try await house.start()

@@ -155,7 +155,8 @@ final class SQLiteTree: Sendable {
             let epochs = try Self.epochs(db)
             for (index, epoch) in epochs.enumerated() where epoch.origin != "\(origin(UInt64(index) + 1))" {
                 throw LogError.unsuitable(
-                    "\(file.path) is the log \(epoch.origin), not \(origin(epoch.number)): name its own file")
+                    "\(file.path) is the log \(epoch.origin), not \(origin(epoch.number)): name its own file, or set log_origin to the first one's base"
+                )
             }
             let epoch = UInt64(epochs.count)
             let edge = try TreeEdge(size: try Self.size(db, epoch)) { level, number in

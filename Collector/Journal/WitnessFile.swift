@@ -23,7 +23,7 @@ struct WitnessFile: Sendable {
     var missing: LogError {
         .unsuitable(
             "witness \(path) is missing, but this log has published checkpoints: mount the witness volume; if the file "
-                + "is lost for good, start once with the missing witness accepted")
+                + "is lost for good, start once with `kilomint-collector serve --accept-missing-witness`")
     }
 
     var foreign: LogError {

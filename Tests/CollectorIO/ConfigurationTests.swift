@@ -99,6 +99,30 @@ struct ConfigurationTests {
     }
 }
 
+struct ConfigurationDocumentTests {
+    /// Every key of both samples, which have them all, stands in docs/collector.md.
+    @Test(arguments: ["sample-collector.yaml", "sample-house.yaml"])
+    func everyKeyIsDocumented(sample: String) throws {
+        let text = try Workplace.text(of: "docs/collector.md")
+        let tree = try SettingsFile.tree(try Workplace.bytes(of: "Collector/Command/" + sample), file: sample)
+        let keys = Set(Self.keys(tree))
+        #expect(keys.count > 15)
+        for key in keys.sorted() {
+            let forms = ["`\(key)`", ".\(key)`", "`\(key)[", "`\(key).", ".\(key)["]
+            let isDocumented = forms.contains { text.contains($0) }
+            #expect(isDocumented, "\(key) is missing from docs/collector.md")
+        }
+    }
+
+    private static func keys(_ node: SettingsNode) -> [String] {
+        switch node.content {
+        case .scalar: []
+        case .list(let items): items.flatMap(keys)
+        case .map(let entries): entries.flatMap { [$0.key] + keys($0.value) }
+        }
+    }
+}
+
 struct HouseFileTests {
     @Test func shippedSampleBeginsAHouse() throws {
         let yard = try HouseYard()

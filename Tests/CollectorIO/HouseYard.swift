@@ -68,7 +68,7 @@ final class HouseYard: Sendable {
         try HouseFile.load(
             path: path, clock: configuration.clock, logOrigin: configuration.logOrigin,
             receipt: key("receipt").publicKey,
-            log: key("log").publicKey, seal: key("seal").publicKey, profileDigest: { profiles.digest(named: $0) })
+            log: key("log").publicKey, seal: key("seal").publicKey, profileDigest: { self.profiles.digest(named: $0) })
     }
 
     func key(_ name: String) -> PrivateKey {
@@ -87,7 +87,8 @@ final class HouseYard: Sendable {
     /// What happens at each step of a write from now on; nil: nothing.
     func fail(_ plan: (@Sendable (LogName, LogStep) throws -> Void)?) { step.withLock { $0 = plan } }
 
-    private func stores() throws -> HouseStores {
+    /// The logs, opened: of a process, or of a command while none runs.
+    func stores() throws -> HouseStores {
         func log(_ name: LogName) -> LogConfiguration {
             LogConfiguration(
                 path: "\(configuration.data)/\(name.rawValue).sqlite", base: configuration.logOrigin,
@@ -112,7 +113,7 @@ final class HouseYard: Sendable {
             profiles: profiles,
             logger: logger, realNow: { [self] in time.withLock { $0 } })
         try await house.start()
-        await house.note(brokerConnected: true)
+        await house.note(.all, isConnected: true)
         return house
     }
 

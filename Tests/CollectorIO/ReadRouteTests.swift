@@ -153,7 +153,7 @@ struct ReadRouteTests {
         let yard = try HouseYard()
         try await yard.with { house, caller in
             #expect(try await caller.get("/healthz", as: nil).status == 200)
-            await house.note(brokerConnected: false)
+            await house.note(.all, isConnected: false)
             let answer = try await caller.get("/healthz", as: nil)
             #expect(answer.status == 503 && answer.string("status") == "degraded")
             #expect(answer.json["reasons"] as? [String] == ["no connection to the broker"])

@@ -114,7 +114,9 @@ struct YardGateway {
 extension House {
     /// Hands records over as the broker link does.
     func deliver(_ messages: [SignedMessage]) -> [OutgoingMessage] {
-        take(messages.map { IncomingMessage(topic: GatewayTopics(id("gw-east")).evidence, payload: $0.encoded) })
+        take(
+            messages.map { IncomingMessage(topic: GatewayTopics(id("gw-east")).evidence, payload: $0.encoded) },
+            .all)
     }
 
     /// Does what the driver does, with the replay in this process, until nothing is due.

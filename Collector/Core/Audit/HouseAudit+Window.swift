@@ -122,7 +122,9 @@ extension HouseAudit {
     private func forgetSettled(at instant: UTCInstant) {
         for site in registry.plant(at: instant).sites {
             guard let settled = standing.settledThrough(site.entity.id) else { continue }
-            for gateway in site.gateways { evidence.admission.forget(gateway.id, through: settled) }
+            // What a counter without a settled reading may still look back to stays.
+            let bridge = registry.manifest(at: settled).bridgeMax
+            for gateway in site.gateways { evidence.admission.forget(gateway.id, through: settled + (0 - bridge)) }
         }
     }
 }

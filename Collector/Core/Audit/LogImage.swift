@@ -43,7 +43,8 @@ package struct LogImage: Sendable {
 extension LogImage {
     /// Reads checkpoint, entries and tiles of an epoch and compares: entries = tiles, entries' root = checkpoint's root.
     ///
-    /// - Parameter held: entries held of an epoch that ended; nil for all that the checkpoint says.
+    /// - Parameter held: entries held of an epoch that ended, fewer than its checkpoint says or more; nil for all that the
+    ///   checkpoint says.
     package static func load(
         _ log: LogName, epoch: UInt64, held: UInt64? = nil, _ tools: AuditTools
     ) async throws -> LogImage {
@@ -55,12 +56,15 @@ extension LogImage {
         guard let origin = LogOrigin(checkpoint.origin), origin.log == log, origin.epoch == epoch else {
             throw AuditFailure(place, "says it is of \(checkpoint.origin), it stands under \(path)")
         }
-        let size = min(held ?? checkpoint.size, checkpoint.size)
+        let size = held ?? checkpoint.size
         var reader = TreeReader(path: path, log: log, epoch: epoch, size: size)
         try await reader.readEntries(tools)
-        let isWhole = size == checkpoint.size
-        if isWhole, reader.frontier.root != checkpoint.root {
+        if size == checkpoint.size, reader.frontier.root != checkpoint.root {
             throw await reader.explain(checkpoint, tools)
+        }
+        // What was appended to an ended epoch after its last checkpoint is signed by the next one's first entry.
+        if size > checkpoint.size, reader.root(size: checkpoint.size) != checkpoint.root {
+            throw AuditFailure(place, "its root is not that of the first \(checkpoint.size) entries")
         }
         try await reader.compareTiles(tools)
         return LogImage(
@@ -102,6 +106,11 @@ struct TreeReader {
         stride(from: 0, to: count, by: Tile.width).map { start in
             Tile(level: level, index: start / UInt64(Tile.width), hashes: Int(min(count - start, UInt64(Tile.width))))
         }
+    }
+
+    /// Of the first `size` entries. Precondition: no more than were read.
+    func root(size: UInt64) -> Digest {
+        MerkleTree.root(ofLeafHashes: Array((hashes.first ?? []).prefix(Int(clamping: size))))
     }
 
     mutating func readEntries(_ tools: AuditTools) async throws {

@@ -101,7 +101,8 @@ extension Event {
 
         init(_ value: CBORValue) throws(ShapeError) {
             let fields = try value.fields(1...3, "body")
-            let days = try fields.value(3).list("body.3", min: 1, max: Event.listMax) {
+            // None, when the entity's gateways sent nothing complete yet.
+            let days = try fields.value(3).list("body.3", max: Event.listMax) {
                 (value, path) throws(ShapeError) in
                 try DayVerdict(value)
             }

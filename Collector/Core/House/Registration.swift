@@ -141,6 +141,12 @@ package struct RegisteredKey: Hashable, Sendable {
 
 /// Who produces, and who receives what it earns.
 package struct Entity: Hashable, Sendable {
+    /// The account that K$ come from: the house's own, no entity may name it.
+    package static let issuanceAccount: Identifier = {
+        guard let id = Identifier("issuance") else { preconditionFailure("issuance is an identifier") }
+        return id
+    }()
+
     package struct Share: Hashable, Sendable {
         package let principal: Identifier
         package let account: Identifier

@@ -42,7 +42,7 @@ extension RegistrationRefusal: CustomStringConvertible {
         case .meterClaimedTwice:
             "vendor, model and serial are registered under another meter id (METER_CLAIMED_TWICE): end that claim first"
         case .meterUsedTwice: "a meter it names stands at another metering point: end that use first"
-        case .accountTaken: "an account it names belongs to another entity: choose another account id"
+        case .accountTaken: "an account it names belongs to another entity or to the house: choose another account id"
         }
     }
 }

@@ -185,9 +185,10 @@ package struct Registry: Sendable {
             guard areFree else { throw .meterUsedTwice }
         case .entity(let entity):
             let accounts = entity.shares.map(\.account)
-            guard accounts.allSatisfy({ accountOwners[$0] == nil || accountOwners[$0] == entity.id }) else {
-                throw .accountTaken
+            let areFree = accounts.allSatisfy { account in
+                account != Entity.issuanceAccount && (accountOwners[account] ?? entity.id) == entity.id
             }
+            guard areFree else { throw .accountTaken }
         case .organisation, .gateway: break
         }
     }

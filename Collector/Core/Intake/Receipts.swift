@@ -139,11 +139,12 @@ package struct ReceiptSchedule: Sendable {
         waitingStreams[gateway, default: 0] += 1
     }
 
-    /// Takes what may go out at `uptime`, by gateway and stream.
-    package mutating func take(uptime: Int64) -> [Due] {
+    /// Takes what may go out at `uptime` to the gateways asked for, by gateway and stream.
+    package mutating func take(uptime: Int64, of isAskedFor: (Identifier) -> Bool = { _ in true }) -> [Due] {
         // Whoever was last sent to more than an interval ago may be sent to at once: nothing to remember but checkpoints.
-        let keys = waiting.keys.filter { key in sent[key].map { uptime - $0.receipt >= Self.intervalMs } ?? true }
-            .sorted()
+        let keys = waiting.keys.filter { key in
+            isAskedFor(key.gateway) && (sent[key].map { uptime - $0.receipt >= Self.intervalMs } ?? true)
+        }.sorted()
         forget(before: uptime - Self.checkpointIntervalMs)
         return keys.map { key in
             let answer = waiting.removeValue(forKey: key) ?? ReceiptAnswer()

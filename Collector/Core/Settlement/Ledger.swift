@@ -32,10 +32,7 @@ package struct Ledger: Sendable {
     /// How far an order's own time may be ahead of the house's, ms.
     package static let issuedAheadMax: Int64 = 300_000
     /// The account that K$ come from. It is there from the start, belongs to nobody and is the only one below zero.
-    package static let issuance: Identifier = {
-        guard let id = Identifier("issuance") else { preconditionFailure("issuance is an identifier") }
-        return id
-    }()
+    package static let issuance = Entity.issuanceAccount
 
     /// How a hold stands.
     package enum HoldState: Hashable, Sendable {

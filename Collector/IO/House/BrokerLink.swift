@@ -1,4 +1,4 @@
-// Between broker and house: takes messages in batches on a thread of its own, hands them over, publishes what comes back.
+// Between broker and house, for a share of the partitions: takes messages in batches on a thread of its own, hands them over, publishes what comes back.
 
 internal import CollectorCore
 internal import Evidence
@@ -18,19 +18,23 @@ actor BrokerLink: Service {
     private nonisolated let executor = ThreadExecutor(name: "broker")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private let house: House
+    private let share: PartitionShare
     private let options: MQTTOptions
     private let logger: Logger
     private var waiting: [OutgoingMessage] = []
     private var isConnected = false
 
-    init(house: House, broker: CollectorConfiguration.Broker, password: String?, logger: Logger) {
+    init(
+        house: House, broker: CollectorConfiguration.Broker, password: String?, share: PartitionShare, logger: Logger
+    ) {
         self.house = house
+        self.share = share
         self.logger = logger
         var options = MQTTOptions(
-            host: broker.host, port: broker.port, clientID: broker.clientID, username: broker.username,
+            host: broker.host, port: broker.port, clientID: share.clientID(broker.clientID), username: broker.username,
             password: password,
             tls: broker.tlsCAFile.map { MQTTTLS(caFile: $0) },
-            subscriptions: [MQTTSubscription("km/1/+/+/evidence"), MQTTSubscription("km/1/+/+/status")])
+            subscriptions: share.filters.map { MQTTSubscription($0) })
         // The broker keeps what arrives while we are away, up to its own bound; gateways send the rest again.
         options.cleanStart = false
         options.sessionExpirySeconds = 86_400
@@ -55,12 +59,12 @@ actor BrokerLink: Service {
                 case .connected:
                     isConnected = true
                     await house.wantAllReceipts()
-                    await house.note(brokerConnected: true)
+                    await house.note(share, isConnected: true)
                     logger.info("connected to the broker")
                 case .disconnected(let reason, _):
                     if isConnected { logger.warning("the broker is gone: \(reason)") }
                     isConnected = false
-                    await house.note(brokerConnected: false)
+                    await house.note(share, isConnected: false)
                 case .subscribed(let refused):
                     for filter in refused {
                         logger.error(
@@ -70,7 +74,7 @@ actor BrokerLink: Service {
                 case .acknowledged, .stopped: break
                 }
             }
-            let outgoing = messages.isEmpty ? await house.dueReceipts() : await house.take(messages)
+            let outgoing = messages.isEmpty ? await house.dueReceipts(share) : await house.take(messages, share)
             publish(outgoing, session)
         }
     }

@@ -49,7 +49,11 @@ extension House {
 
     // MARK: - Health
 
-    func note(brokerConnected: Bool) { isBrokerConnected = brokerConnected }
+    func note(_ share: PartitionShare, isConnected: Bool) {
+        if isConnected { connectedShares.insert(share) } else { connectedShares.remove(share) }
+    }
+
+    private var isBrokerConnected: Bool { connectedShares.count == configuration.broker.partitions }
 
     func healthTroubles() -> [String] {
         var reasons: [String] = []

@@ -32,7 +32,7 @@ extension House {
     ///
     /// Records of the batch become durable in one transaction; only then receipts are made. When the transaction fails,
     /// nothing was taken and no receipt goes out: gateways send it again.
-    func take(_ messages: [IncomingMessage]) -> [OutgoingMessage] {
+    func take(_ messages: [IncomingMessage], _ share: PartitionShare) -> [OutgoingMessage] {
         let receivedAt = now()
         do {
             var (batch, next) = try beginBatch()
@@ -49,7 +49,7 @@ extension House {
             trouble("Intake: \(error)")
             return []
         }
-        return dueReceipts()
+        return dueReceipts(share)
     }
 
     /// One record through the HTTP interface: the same path, answered with the envelope of its stream's receipt.
@@ -149,10 +149,13 @@ extension House {
 
     // MARK: - Receipts
 
-    /// Receipts that may go out now. Called after each batch and while nothing comes.
-    func dueReceipts() -> [OutgoingMessage] {
+    /// Receipts that may go out now. Called after each batch and while nothing comes. Those of a topic go out by one
+    /// connection alone, so that an older one never replaces a newer.
+    func dueReceipts(_ share: PartitionShare) -> [OutgoingMessage] {
+        let wanted = receipts.take(uptime: SystemClock.uptime(), of: share.holds)
+        guard !wanted.isEmpty, maySign() else { return [] }
         var outgoing: [OutgoingMessage] = []
-        for due in receipts.take(uptime: SystemClock.uptime()) {
+        for due in wanted {
             do {
                 let envelope = try receipt(
                     due.gateway, due.stream, answer: due.answer, wantsCheckpoint: due.wantsCheckpoint)
@@ -165,9 +168,23 @@ extension House {
         return outgoing
     }
 
+    /// A log that lost its tail signs nothing, and gateways keep the receipts that prove how far it was. After an epoch was
+    /// opened all receipts are wanted again.
+    private func maySign() -> Bool {
+        do {
+            let standing = try stores.evidence.standing()
+            guard standing != .current else { return true }
+            trouble("\(standing)")
+        } catch { trouble("Evidence log: \(error)") }
+        return false
+    }
+
+    /// - Throws: `.behind` of a log that lost its tail.
     private func receipt(
         _ gateway: Identifier, _ stream: StreamID, answer: ReceiptAnswer, wantsCheckpoint: Bool
     ) throws -> SignedMessage {
+        let standing = try stores.evidence.standing()
+        guard standing == .current else { throw LogError.behind(standing) }
         let end = try stores.evidence.end()
         let context = ReceiptContext(
             originBase: state.genesis.originBase, epoch: end.epoch, devicesSynced: 1, now: now(),
@@ -176,8 +193,7 @@ extension House {
     }
 
     /// A published checkpoint with the consistency proof from the one the gateway's status names, when it is of this epoch.
-    private func checkpointForReceipt(_ gateway: Identifier) throws -> (note: [UInt8], consistency: [Digest])? {
-        guard try stores.evidence.standing() == .current else { return nil }
+    private func checkpointForReceipt(_ gateway: Identifier) throws -> (note: [UInt8], consistency: [Digest]) {
         let published = try stores.evidence.publish()
         guard let held = gateways.checkpoint(of: gateway), held.origin == published.checkpoint.origin, held.size > 0,
             held.size <= published.checkpoint.size, let origin = LogOrigin(held.origin)

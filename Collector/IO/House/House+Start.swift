@@ -16,9 +16,14 @@ extension House {
     func start() throws {
         try readOn()
         try requireNamedEpochs()
-        // Journal appends of the last batches may have been lost with the process that decided them.
-        try payOwed()
-        for drafts in registrationsWithoutAccounts() { try append(try missing(drafts)) }
+        // A log that lost its tail keeps nobody from looking; it appends nothing.
+        if try isWritable() {
+            // Journal appends of the last batches may have been lost with the process that decided them.
+            try payOwed()
+            for drafts in registrationsWithoutAccounts() { try append(try missing(drafts)) }
+        } else {
+            logger.error("the house appends and signs nothing: \(troubles.last ?? "")")
+        }
         forgetSettled()
         try ledger.checkConservation()
         wantAllReceipts()

@@ -42,7 +42,7 @@ extension House {
     }
 
     /// Whether both logs may be appended to. A log that is behind says so to people until an operator opens an epoch.
-    private func isWritable() throws -> Bool {
+    func isWritable() throws -> Bool {
         for standing in [try stores.evidence.standing(), try stores.journal.standing()] where standing != .current {
             trouble("\(standing)")
             return false
@@ -81,6 +81,8 @@ extension House {
     // MARK: - Cut
 
     private func cutIfDue() throws {
+        // What an earlier Evidence log held comes again first: the windows are the same then.
+        guard !gate.unreconciled.contains(.evidence) else { return }
         guard let window = grid.window(Int64(state.windows.count)), grid.cutInstant(of: window) <= now() else { return }
         // The checkpoint first: nothing that comes after it is read, so nobody can pick readings.
         let checkpoint = try stores.evidence.publish().checkpoint

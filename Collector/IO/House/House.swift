@@ -43,7 +43,7 @@ actor House {
     var governance = Governance()
     var gate = Gate()
     var standing = Standing()
-    var isBrokerConnected = false
+    var connectedShares: Set<PartitionShare> = []
     /// The last receipt a gateway's status showed since start; the inner nil: it says it holds none.
     var heldReceipts: [Identifier: Receipt?] = [:]
     /// Origins of epochs that a signed document ended.

@@ -12,6 +12,8 @@ struct HouseDriver: Service {
     private let house: House
     private let worker: WindowWorker
     private static let pause: Duration = .milliseconds(100)
+    /// The same job comes again; what stopped it seldom goes away at once.
+    private static let pauseAfterFailure: Duration = .seconds(2)
 
     /// - Parameter objects: folder of the object store, for the replaying process.
     init(house: House, objects: String) {
@@ -22,27 +24,37 @@ struct HouseDriver: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
+                var pause = Duration.zero
                 if let job = await house.nextJob() {
-                    await perform(job)
+                    if await !perform(job) { pause = Self.pauseAfterFailure }
                 } else {
-                    do { try await Task.sleep(for: Self.pause) } catch { return }  // Cancelled: the end.
+                    pause = Self.pause
                 }
+                do { try await Task.sleep(for: pause) } catch { return }  // Cancelled: the end.
             }
         }
     }
 
-    private func perform(_ job: HouseJob) async {
+    /// - Returns: whether it could be done.
+    private func perform(_ job: HouseJob) async -> Bool {
         switch job {
         case .compute(let window, let segments):
             switch await worker.compute(segments) {
             case .success(let (outcome, transcript)):
                 await house.finish(computed: outcome, transcript: transcript, of: window)
-            case .failure(let error): await house.fail(window, "\(error)")
+            case .failure(let error):
+                await house.fail(window, "\(error)")
+                return false
             }
         case .replay(let window, let segments):
-            let (digest, text) = await worker.replay(segments)
-            await house.finish(replayed: digest, text: text, of: window)
+            switch await worker.replay(segments) {
+            case .success(let (digest, text)): await house.finish(replayed: digest, text: text, of: window)
+            case .failure(let error):
+                await house.fail(window, "\(error)")
+                return false
+            }
         }
+        return true
     }
 }
 
@@ -62,7 +74,9 @@ actor WindowWorker {
     }
 
     /// Runs `kilomint-collector replay` as another process that sees nothing but the segments.
-    func replay(_ segments: [Digest]) -> (digest: Digest?, text: String) {
+    ///
+    /// - Returns: a failure when it could not run to its end, which says nothing about the window: it is tried again.
+    func replay(_ segments: [Digest]) -> Result<(digest: Digest?, text: String), HouseFileError> {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe")
         process.arguments = ["replay", "--objects", objects] + segments.map(\.description)
@@ -70,14 +84,21 @@ actor WindowWorker {
         process.standardOutput = output
         process.standardError = output
         process.standardInput = FileHandle.nullDevice
-        do { try process.run() } catch { return (nil, "the replaying process could not be started: \(error)") }
+        do { try process.run() } catch {
+            return .failure(HouseFileError(description: "the replaying process could not be started: \(error)"))
+        }
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
+        guard process.terminationReason == .exit else {
+            return .failure(
+                HouseFileError(description: "the replaying process was ended by signal \(process.terminationStatus)"))
+        }
         guard process.terminationStatus == 0, let line = text.split(whereSeparator: \.isNewline).last,
             let bytes = [UInt8](hex: String(line)), let digest = Digest(bytes)
         else {
-            return (nil, "the replaying process ended with status \(process.terminationStatus): \(text.suffix(400))")
+            return .success(
+                (nil, "the replaying process ended with status \(process.terminationStatus): \(text.suffix(400))"))
         }
-        return (digest, "replayed from \(segments.count) input segments")
+        return .success((digest, "replayed from \(segments.count) input segments"))
     }
 }

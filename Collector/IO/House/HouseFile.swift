@@ -23,7 +23,7 @@ package struct HouseFile: Sendable {
     /// - Throws: `SettingsError` with file, key, value and what is allowed; `KeyError` for a key file.
     package static func load(
         path: String, clock: HouseClock, logOrigin: String, receipt: PublicKey, log: PublicKey, seal: PublicKey,
-        profileDigest: (String) -> Digest?
+        profileDigest: @escaping (String) -> Digest?
     ) throws -> HouseFile {
         let root = try SettingsFile.load(path: path)
         let signers = try Signers(try root.value("sign").map())
@@ -42,7 +42,8 @@ package struct HouseFile: Sendable {
                 roots: [signers.root.publicKey.spki], log: log.spki, receipt: receipt.spki, seal: seal.spki),
             manifest: try signers.document(manifest.encoded, as: .manifest, dual: false), clock: clock,
             originBase: logOrigin, tenant: try identifier(root.value("tenant")))
-        var builder = Registrations(signers: signers, effectiveFrom: anchor)
+        var builder = Registrations(
+            signers: signers, effectiveFrom: anchor, isProfile: { profileDigest($0) != nil })
         try builder.organisations(root)
         let keys = try builder.readKeys(root)
         // Persons first: they sign the others. Entities and gateways before the keys that are theirs.
@@ -147,11 +148,13 @@ private struct Signers {
 private struct Registrations {
     let signers: Signers
     let effectiveFrom: UTCInstant
+    let isProfile: (String) -> Bool
     private(set) var documents: [Document] = []
 
-    init(signers: Signers, effectiveFrom: UTCInstant) {
+    init(signers: Signers, effectiveFrom: UTCInstant, isProfile: @escaping (String) -> Bool) {
         self.signers = signers
         self.effectiveFrom = effectiveFrom
+        self.isProfile = isProfile
     }
 
     private mutating func add(_ body: Registration.Body, dual: Bool) throws {
@@ -245,11 +248,16 @@ private struct Registrations {
 
     mutating func meters(_ root: SettingsMap) throws {
         for map in try maps(root, "meters") {
+            let profile = try map.value("profile")
+            guard isProfile(try profile.text(1...64)) else {
+                throw profile.error(
+                    "is not a profile in the folder `profiles`", allowed: "the name of a shipped profile")
+            }
             let meter = Meter(
                 id: try HouseFile.identifier(map.value("id")), vendor: try map.value("vendor").text(1...64),
                 model: try map.value("model").text(1...64), serial: try map.value("serial").text(1...64),
                 gateway: try HouseFile.identifier(map.value("gateway")),
-                profileName: try map.value("profile").text(1...64),
+                profileName: try profile.text(1...64),
                 ratioNumerator: try map.optional("ratio_numerator")?.int(in: 1...HouseBounds.ratioMax) ?? 1,
                 ratioDenominator: try map.optional("ratio_denominator")?.int(in: 1...HouseBounds.ratioMax) ?? 1,
                 meterClass: try map.value("class").choice([

@@ -15,14 +15,18 @@ package struct HouseStores: Sendable {
 
     /// Opens the logs below `data` and their witnesses.
     ///
-    /// - Parameter originBase: from genesis; the logs are made with it when they are not there.
+    /// - Parameters:
+    ///   - originBase: from genesis; the logs are made with it when they are not there.
+    ///   - acceptsMissingWitness: an operator's word that the witness files are lost for good.
     package static func open(
-        data: String, witness: String, originBase: String, logKey: PrivateKey
+        data: String, witness: String, originBase: String, logKey: PrivateKey, acceptsMissingWitness: Bool = false
     ) throws -> HouseStores {
         func configuration(_ name: LogName) -> LogConfiguration {
-            LogConfiguration(
+            var log = LogConfiguration(
                 path: "\(data)/\(name.rawValue).sqlite", base: originBase,
                 witnesses: ["\(witness)/\(name.rawValue).checkpoint"])
+            log.acceptsMissingWitness = acceptsMissingWitness
+            return log
         }
         let key = LogKey(logKey)
         return HouseStores(

@@ -34,6 +34,10 @@ package struct ProfileShelf: Sendable {
             byName[profile.name] = profile.digest
             byDigest[profile.digest] = profile
         }
+        guard !byDigest.isEmpty else {
+            throw ProfileShelfError(
+                description: "\(folder): there is no profile: point `profiles` to the folder firmware-profiles")
+        }
         return ProfileShelf(byDigest: byDigest, byName: byName)
     }
 

@@ -81,6 +81,7 @@ struct RegistryTests {
             (.meterUsedTwice, refusal(house, point("new", meters: ["main"]))),
             (.meterUsedTwice, refusal(house, point("new", meters: ["check"]))),
             (.accountTaken, refusal(house, entity("new", account: "serf-alice"))),
+            (.accountTaken, refusal(house, entity("new", account: "issuance"))),
         ]
         for (index, (expected, found)) in cases.enumerated() { #expect(found == expected, "case \(index)") }
         let met = Set(cases.compactMap(\.0))

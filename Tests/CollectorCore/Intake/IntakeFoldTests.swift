@@ -221,6 +221,15 @@ struct IntakeFoldTests {
         #expect(schedule.take(uptime: 0).count == ReceiptSchedule.streamsPerGatewayMax)
     }
 
+    @Test func aShareTakesItsOwnGatewaysReceipts() {
+        var schedule = ReceiptSchedule()
+        let stream = StreamID([UInt8](repeating: 1, count: 8))!
+        let (mine, other) = (Identifier("gw-1")!, Identifier("gw-2")!)
+        for gateway in [mine, other] { schedule.want(gateway, stream) }
+        #expect(schedule.take(uptime: 0, of: { $0 == mine }).map(\.gateway) == [mine])
+        #expect(schedule.take(uptime: 0, of: { $0 == other }).map(\.gateway) == [other])
+    }
+
     @Test func countsRefusalsOnceAMinute() throws {
         var counter = RefusalCounter()
         let other = Identifier("gateway-0")!
