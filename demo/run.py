@@ -34,12 +34,11 @@ class House:
     # -- processes ----------------------------------------------------------------------------------------------
 
     def start(self, name, *command):
-        log = open(self.dir / "log" / f"{name}.log", "ab")
-
         def tie():  # the child dies with us, however we die
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
-        child = subprocess.Popen([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, preexec_fn=tie)
+        with open(self.dir / "log" / f"{name}.log", "ab") as log:
+            child = subprocess.Popen([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, preexec_fn=tie)
         self.children.append((name, child))
         return child
 

@@ -51,20 +51,21 @@ struct ServerTests {
 
     /// The house's clock runs: what is shown lies between what the instants around the request show.
     @Test func theClockRuns() async throws {
+        // Noon; a minute a second, so that it stays day even if the machine is slow.
         let now = milliseconds()
-        let clock = ["--start", "2016-07-07T18:00:00Z", "--speed", "300", "--zero", String(now)]
+        let clock = ["--start", "2016-07-07T18:00:00Z", "--speed", "60", "--zero", String(now)]
         let plant = try await PlantProcess([], clock: clock)
         let series = try measuredSeries()
         let start = try #require(UTCInstant("2016-07-07T18:00:00Z"))
         let meter = try plant.meter()
         let inverter = try plant.inverter()
         func shown(_ real: Int64, unit: Int64) -> UInt64 {
-            let elapsed: Int64 = (real - now) * 300
+            let elapsed: Int64 = (real - now) * 60
             let house = start + elapsed
             return UInt64(series.state(at: house).delivered / (Int128(unit) * ProductionSeries.perWattHour))
         }
         var seen: Set<UInt64> = []
-        for _ in 0..<50 {
+        while seen.count <= 5, milliseconds() < now + 120_000 {
             let before = milliseconds()
             let export = try #require(meter.number(0x5004, 4))
             let energy = try #require(inverter.number(40094, 2))
