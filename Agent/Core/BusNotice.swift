@@ -3,6 +3,10 @@
 /// Something a bus thread noticed that may become a signed note.
 package enum BusNotice: Hashable, Sendable {
     case overrun(Overrun, bus: Int)
+    /// The bus does not keep up with its intervals any more, or again. Once per change.
+    case cycle(isTooShort: Bool, endpoint: String)
+    /// Why the bus cannot be opened, or what one should know of it; nil: it is open and well. Once per change.
+    case line(problem: String?, endpoint: String)
     /// A meter answers no more, or again: consecutive failures and the last status.
     case silent(meter: UInt64, status: UInt64)
     case answering(meter: UInt64)

@@ -24,12 +24,15 @@ package struct ScheduledRead: Hashable, Sendable {
     /// House milliseconds, at least 1.
     package let interval: Int64
     package let opening: Opening
+    /// Registers of the answer: neighbours on the line should differ in it.
+    package let length: Int
 
-    package init(read: UInt64, meter: UInt64, interval: Int64, opening: Opening) {
+    package init(read: UInt64, meter: UInt64, interval: Int64, opening: Opening, length: Int = 0) {
         self.read = read
         self.meter = meter
         self.interval = max(1, interval)
         self.opening = opening
+        self.length = length
     }
 }
 
@@ -52,6 +55,11 @@ package struct Overrun: Hashable, Sendable {
 }
 
 /// The schedule of one bus: one endpoint, one owner thread.
+///
+/// Meters that answer come before meters that do not, and of those the one that was asked longest ago: a meter with many
+/// reads, or a bus that is too slow for its intervals, starves nobody. A meter keeps its turn for ``turnMax`` requests,
+/// because changing the meter may cost a pause, unless the next one would have the length of the last: on RTU a late
+/// answer could then be taken for it.
 package struct BusSchedule: Sendable {
     private struct Place {
         var due: UTCInstant
@@ -61,19 +69,51 @@ package struct BusSchedule: Sendable {
         var isOwed = false
         /// Its meter was planned anew; the slot keeps its number and is never due again.
         var isRetired = false
+        /// The device said it is busy so many times in a row, and may be asked again from here on.
+        var busyTries = 0
+        var busyUntil = Int64.min
+        /// What was asked last, to be due again if the device is busy.
+        var asked: (due: UTCInstant, isOwed: Bool)?
+        /// When in the order of all requests; 0: never.
+        var askedAt: UInt64 = 0
     }
+
+    /// A slot that could be taken now.
+    private struct Candidate {
+        let slot: Int
+        let isBackedOff: Bool
+        /// It did not answer lately: those that do come first.
+        let isSuspect: Bool
+        /// Smaller is sooner.
+        let rank: (turn: Int, meter: UInt64, due: UTCInstant, length: Int, slot: UInt64)
+    }
+
+    /// Requests to one meter before another one that waits.
+    package static let turnMax = 8
+    /// Times a busy device is asked again, after 100, 200 and 400 ms.
+    package static let busyTriesMax = 3
+    private static let busyMilliseconds: Int64 = 100
 
     /// Append-only: a slot's number stays.
     package private(set) var slots: [ScheduledRead] = []
     /// House milliseconds; the read at each of its multiples is asked whatever the back-off says.
     package let boundary: Int64
+    /// House milliseconds in a real one.
+    package let speed: Int64
     /// Multiples missed since the start, over all reads.
     package private(set) var missed: Int64 = 0
 
     private var places: [Place] = []
     private var meters: [UInt64: MeterBackoff] = [:]
+    /// When each meter was asked last, in the order of all requests; only looked up.
+    private var askedAt: [UInt64: UInt64] = [:]
+    private var requests: UInt64 = 0
+    private var turn: (meter: UInt64, length: Int, count: Int)?
 
-    package init(boundary: Int64) { self.boundary = max(1, boundary) }
+    package init(boundary: Int64, speed: Int64 = 1) {
+        self.boundary = max(1, boundary)
+        self.speed = max(1, speed)
+    }
 
     /// Adds reads after the slots that are there.
     ///
@@ -93,56 +133,130 @@ package struct BusSchedule: Sendable {
 
     /// The next step, and what was missed on the way to it.
     ///
-    /// A slot that is late by a whole interval or more skips to the next multiple, except when a multiple of
-    /// ``boundary`` is among the missed: then it is read at once.
+    /// A slot that is late by a whole interval or more stands for the last multiple that has come; when a multiple of
+    /// ``boundary`` is among the missed, for that one. A slot whose meter is backed off waits if it may be
+    /// asked before its next multiple; else it is recorded as not asked, except at a boundary.
     ///
     /// - Parameter monotonic: real milliseconds of a clock that never steps.
     package mutating func next(now: UTCInstant, monotonic: Int64) -> (step: BusStep, overruns: [Overrun]) {
         var overruns: [Overrun] = []
-        var best: (slot: Int, isBackedOff: Bool)?
+        var best: Candidate?
         var retryAt: Int64?
         for slot in slots.indices where places[slot].due <= now && !places[slot].isRetired {
-            if let overrun = catchUp(slot, now) { overruns.append(overrun) }
+            if let overrun = catchUp(slot, now, monotonic) { overruns.append(overrun) }
             guard places[slot].due <= now else { continue }
-            let backoff = meters[slots[slot].meter]?.retryAt ?? .min
-            let isBackedOff = monotonic < backoff
-            if isBackedOff && places[slot].isOpening {
-                retryAt = min(retryAt ?? .max, backoff)
+            if let until = held(slot, now, monotonic) {
+                retryAt = min(retryAt ?? .max, until)
                 continue
             }
-            // Meters that answer come first, then the oldest due; a dead one never delays them.
+            let candidate = candidate(slot, monotonic)
             if let other = best {
-                if isBackedOff && !other.isBackedOff { continue }
-                if isBackedOff == other.isBackedOff && places[slot].due >= places[other.slot].due { continue }
+                if candidate.isSuspect != other.isSuspect {
+                    if candidate.isSuspect { continue }
+                } else if candidate.rank >= other.rank {
+                    continue
+                }
             }
-            best = (slot, isBackedOff)
+            best = candidate
         }
         guard let best else { return (.wait(until: nextDue(after: now), orMonotonic: retryAt), overruns) }
-        let instant = places[best.slot].due
-        // What an owed boundary passed over has been counted: go on from now.
-        if !places[best.slot].isOpening { advance(best.slot, after: places[best.slot].isOwed ? now : instant) }
-        if best.isBackedOff && instant.milliseconds % boundary != 0 {
-            return (.backedOff(slot: best.slot, due: instant), overruns)
-        }
-        return (.ask(slot: best.slot, due: instant), overruns)
+        return (take(best, now), overruns)
     }
 
-    /// What came of a request: a meter that does not answer is left alone for 2 s … 300 s.
+    private mutating func take(_ best: Candidate, _ now: UTCInstant) -> BusStep {
+        let slot = best.slot
+        let instant = places[slot].due
+        places[slot].asked = (instant, places[slot].isOwed)
+        // What an owed boundary passed over has been counted: go on from now.
+        if !places[slot].isOpening { advance(slot, after: places[slot].isOwed ? now : instant) }
+        if best.isBackedOff && instant.milliseconds % boundary != 0 { return .backedOff(slot: slot, due: instant) }
+        requests += 1
+        let meter = slots[slot].meter
+        let count = turn?.meter == meter ? (turn?.count ?? 0) + 1 : 1
+        turn = (meter, slots[slot].length, count)
+        askedAt[meter] = requests
+        places[slot].askedAt = requests
+        return .ask(slot: slot, due: instant)
+    }
+
+    private func candidate(_ slot: Int, _ monotonic: Int64) -> Candidate {
+        let read = slots[slot]
+        var isNext = false
+        var isSameLength = false
+        if let turn {
+            isSameLength = turn.meter == read.meter && turn.length == read.length
+            isNext = turn.meter == read.meter && turn.count < Self.turnMax && !isSameLength
+        }
+        let backoff = meters[read.meter] ?? MeterBackoff()
+        return Candidate(
+            slot: slot, isBackedOff: monotonic < backoff.retryAt,
+            isSuspect: backoff.isSuspect(monotonic: monotonic),
+            rank: (
+                isNext ? 0 : 1, askedAt[read.meter] ?? 0, places[slot].due, isSameLength ? 1 : 0, places[slot].askedAt
+            ))
+    }
+
+    /// Until when a due slot must wait; nil: something is to be done about it now.
+    private func held(_ slot: Int, _ now: UTCInstant, _ monotonic: Int64) -> Int64? {
+        if monotonic < places[slot].busyUntil { return places[slot].busyUntil }
+        guard let backoff = meters[slots[slot].meter], monotonic < backoff.retryAt else { return nil }
+        if places[slot].isOpening { return backoff.retryAt }
+        if places[slot].due.milliseconds % boundary == 0 {
+            return monotonic < backoff.quietUntil ? backoff.quietUntil : nil
+        }
+        return backoff.retryAt - monotonic < realRest(slot, now) ? backoff.retryAt : nil
+    }
+
+    /// Real milliseconds until the slot's next multiple.
+    private func realRest(_ slot: Int, _ now: UTCInstant) -> Int64 {
+        (slots[slot].interval - (now - places[slot].due)) / speed
+    }
+
+    /// What came of a request: a meter that does not answer is left alone for 2 s … 300 s, a busy one asked again.
     ///
     /// - Parameters:
     ///   - status: ``SampleStatus``; a connect failure puts every meter of the bus aside, for all are behind it.
     ///   - now: the house's time.
-    package mutating func finished(slot: Int, status: UInt64, now: UTCInstant, monotonic: Int64) {
+    /// - Returns: whether the same read comes again soon: then this answer is no sample.
+    @discardableResult
+    package mutating func finished(slot: Int, status: UInt64, now: UTCInstant, monotonic: Int64) -> Bool {
         let failure = MeterBackoff.Failure(status: status)
         let concerned = failure == .endpoint ? Set(slots.map(\.meter)) : [slots[slot].meter]
         for meter in concerned { meters[meter, default: MeterBackoff()].finished(failure, monotonic: monotonic) }
-        guard places[slot].isOpening, failure == nil else { return }
+        if status == Self.busy, isAskedAgain(slot, now, monotonic) { return true }
+        places[slot].busyTries = 0
+        guard places[slot].isOpening, failure == nil else { return false }
         places[slot].isOpening = false
         advance(slot, after: max(now, places[slot].due))
+        return false
+    }
+
+    /// Modbus exception 6: ask again later (Modbus Application Protocol V1.1b3 §7).
+    private static let busy: UInt64 = 6
+
+    private mutating func isAskedAgain(_ slot: Int, _ now: UTCInstant, _ monotonic: Int64) -> Bool {
+        guard let asked = places[slot].asked, places[slot].busyTries < Self.busyTriesMax else { return false }
+        let pause = Self.busyMilliseconds << Int64(places[slot].busyTries)
+        let rest = (slots[slot].interval - (now - asked.due)) / speed
+        guard pause < rest || places[slot].isOpening else { return false }
+        places[slot].busyTries += 1
+        places[slot].busyUntil = monotonic + pause
+        if !places[slot].isOpening { (places[slot].due, places[slot].isOwed) = asked }
+        return true
     }
 
     /// Consecutive failed attempts of a meter, 0 when it answers.
     package func failures(ofMeter meter: UInt64) -> Int { meters[meter]?.failures ?? 0 }
+
+    /// Real milliseconds until another meter that answers is due.
+    package func rest(besides meter: UInt64, now: UTCInstant) -> Int64 {
+        var next = Int64.max
+        for slot in slots.indices where slots[slot].meter != meter && !places[slot].isRetired {
+            guard failures(ofMeter: slots[slot].meter) == 0 else { continue }
+            next = min(next, max(0, places[slot].due - now))
+        }
+        return next / speed
+    }
 
     private func nextDue(after now: UTCInstant) -> UTCInstant {
         places.lazy.filter { !$0.isRetired && $0.due > now }.map(\.due).min() ?? now + 86_400_000
@@ -155,11 +269,14 @@ package struct BusSchedule: Sendable {
     }
 
     /// Moves a slot that is an interval or more late.
-    private mutating func catchUp(_ slot: Int, _ now: UTCInstant) -> Overrun? {
+    private mutating func catchUp(_ slot: Int, _ now: UTCInstant, _ monotonic: Int64) -> Overrun? {
         let interval = slots[slot].interval
         let place = places[slot]
         let late = now - place.due
         guard late >= interval, !place.isOwed else { return nil }
+        // Held by the back-off of its meter until now: not asked, rather than too slow a bus.
+        let isBackedOff = monotonic < meters[slots[slot].meter]?.retryAt ?? .min
+        if isBackedOff, late < 2 * interval, !place.isOpening { return nil }
         if place.isOpening {
             if slots[slot].opening == .untilAnswered { return nil }
             places[slot].isOpening = false
@@ -171,7 +288,7 @@ package struct BusSchedule: Sendable {
             places[slot].due = UTCInstant(milliseconds: lastBoundary)
             places[slot].isOwed = true
         } else {
-            advance(slot, after: now)
+            places[slot].due = place.due + passed * interval
         }
         return Overrun(read: slots[slot].read, missed: passed, late: late)
     }

@@ -68,7 +68,7 @@ package struct CommitPlanner: Sendable {
             switch notice {
             case .planned(let plan): register.planned(plan)
             case .opened(let meter): opened.insert(meter)
-            case .overrun, .silent, .answering, .unreadable: break
+            case .overrun, .cycle, .line, .silent, .answering, .unreadable: break
             }
         }
     }
@@ -148,7 +148,7 @@ package struct CommitPlanner: Sendable {
                 add(.meterSilent, [(1, .unsigned(meter)), (2, .text("status \(status)"))], "\(meter)")
             case .unreadable(let meter, let reason):
                 add(.meterSilent, [(1, .unsigned(meter)), (2, .text(reason))], "\(meter)")
-            case .answering, .opened, .planned: break
+            case .cycle, .line, .answering, .opened, .planned: break
             }
         }
         guard !input.cut.dropped.isEmpty else { return }

@@ -82,7 +82,8 @@ package struct MeterPlan: Hashable, Sendable {
         reads.map { read in
             ScheduledRead(
                 read: read.index, meter: meter.index, interval: read.interval,
-                opening: read.isIdentity ? .untilAnswered : readsAtOnce ? .once : .none)
+                opening: read.isIdentity ? .untilAnswered : readsAtOnce ? .once : .none,
+                length: Int(read.planned.request.count))
         }
     }
 }

@@ -13,13 +13,20 @@ struct BusLine {
         var timeout: AnswerTimeout
     }
 
+    /// A late answer is waited for so long at most before the same is asked again.
+    private static let owedMillisecondsMax: Int64 = 2_000
+
     private let connection: ModbusConnection
     private var devices: [UInt8: Device]
     private var lastUnit: UInt8?
+    /// A request on a line without transactions that failed: its answer may come late.
+    private var owed: (request: ModbusRequest, until: Int64)?
+    private let isRTU: Bool
     private var quietSince = Int64.min
 
     init(_ plan: BusPlan) {
         let limits = plan.meters.map(\.profile.limits)
+        isRTU = plan.endpoint.framing == .rtu
         connection = ModbusConnection(
             plan.endpoint, connectMilliseconds: plan.timing.connect,
             connectPause: Int64(limits.map(\.connectPauseMilliseconds).max() ?? 0),
@@ -45,8 +52,14 @@ struct BusLine {
     func makeRoom(for request: ModbusRequest, stop: Mailbox<Never>) {
         guard let lastUnit, let limits = devices[request.unit]?.limits else { return }
         let pause = lastUnit == request.unit ? limits.pauseMilliseconds : limits.turnaroundMilliseconds
-        guard pause > 0 else { return }
-        let rest = quietSince + Int64(pause) * 1_000_000 - steadyNanoseconds()
+        var instant = quietSince + Int64(pause) * 1_000_000
+        // Neighbours differ in length where the schedule can make them; where not, the late answer is waited for.
+        if let owed, owed.request.unit == request.unit, owed.request.function == request.function,
+            owed.request.count == request.count
+        {
+            instant = max(instant, owed.until)
+        }
+        let rest = instant - steadyNanoseconds()
         guard rest > 0 else { return }
         _ = stop.take(within: rest)
     }
@@ -64,6 +77,8 @@ struct BusLine {
             // With the time on a serial line: four times as much of it is a bound as good.
             devices[request.unit]?.timeout.answered(after: (ended - began) / 1000)
         }
+        let patience = min(given, Self.owedMillisecondsMax) * 1_000_000
+        owed = isRTU && answer.status > SampleStatus.exceptionMax ? (request, ended + patience) : nil
         lastUnit = request.unit
         quietSince = ended
         return answer

@@ -44,13 +44,16 @@ package struct BusRunner {
     private var meters: [MeterOnBus]
     private var line: BusLine
     private var silent: Set<UInt64> = []
+    private var cycle = CycleWatch()
+    /// What was last said of the line.
+    private var told: String?
 
     package init(plan: BusPlan, recorder: Recorder, clock: MachineClock, stop: Mailbox<Never>) {
         self.plan = plan
         self.recorder = recorder
         self.clock = clock
         self.stop = stop
-        schedule = BusSchedule(boundary: plan.boundary)
+        schedule = BusSchedule(boundary: plan.boundary, speed: clock.house.speed)
         meters = plan.meters.map { MeterOnBus($0) }
         line = BusLine(plan)
     }
@@ -62,9 +65,15 @@ package struct BusRunner {
             let now = clock.now()
             let (step, overruns) = schedule.next(now: now.utc, monotonic: now.monotonic)
             for overrun in overruns { recorder.notice(.overrun(overrun, bus: plan.number), bus: plan.number) }
+            if cycle.observe(missed: !overruns.isEmpty, monotonic: now.monotonic) {
+                recorder.notice(
+                    .cycle(isTooShort: cycle.isTooShort, endpoint: plan.endpoint.text), bus: plan.number)
+            }
             switch step {
             case .wait(let instant, let monotonic): wait(until: instant, orMonotonic: monotonic, now)
-            case .backedOff(let slot, _): recorder.skipped(bus: plan.number, read: schedule.slots[slot].read)
+            case .backedOff(let slot, _):
+                let place = schedule.slots[slot]
+                recorder.skipped(bus: plan.number, meter: position(place.meter), read: place.read)
             case .ask(let slot, _): ask(slot)
             }
         }
@@ -78,16 +87,26 @@ package struct BusRunner {
         _ = stop.take(within: wait)
     }
 
+    private func position(_ meter: UInt64) -> Int { meters.firstIndex { $0.meter.index == meter } ?? 0 }
+
     private mutating func ask(_ slot: Int) {
         let place = schedule.slots[slot]
         line.makeRoom(for: requests[slot], stop: stop)
         let began = recorder.begin(bus: plan.number)
-        let answer = line.ask(requests[slot])
-        recorder.end(
-            bus: plan.number, read: place.read, began: began, status: answer.status, words: answer.bytes,
-            connects: line.figures.connects)
+        let from = steadyNanoseconds()
+        let answer = line.ask(requests[slot], within: patience(place.meter, requests[slot].unit))
+        let to = steadyNanoseconds()
         let now = clock.now()
-        schedule.finished(slot: slot, status: answer.status, now: now.utc, monotonic: now.monotonic)
+        let isAskedAgain = schedule.finished(
+            slot: slot, status: answer.status, now: now.utc, monotonic: now.monotonic)
+        if isAskedAgain {
+            recorder.abandon(bus: plan.number)
+        } else {
+            recorder.end(
+                bus: plan.number, read: place.read, began: began, status: answer.status, words: answer.bytes)
+        }
+        count(place.meter, requests[slot].unit, answer, from: from, to: to, isAskedAgain: isAskedAgain)
+        if isAskedAgain { return }
         // An endpoint that is not there yet may only be starting: the first birth waits a little for it.
         if answer.status != SampleStatus.connectFailed,
             let index = meters.firstIndex(where: { $0.meter.index == place.meter })
@@ -96,6 +115,27 @@ package struct BusRunner {
             if meters[index].identityOwed.isEmpty || answer.status > SampleStatus.exceptionMax { opened(index) }
         }
         judge(place.meter, answer.status)
+    }
+
+    /// A device that does not answer is waited for no longer than others can wait, and at least as long as at first.
+    private func patience(_ meter: UInt64, _ unit: UInt8) -> Int64? {
+        guard schedule.failures(ofMeter: meter) > 0, let timeout = line.timeout(of: unit) else { return nil }
+        return max(timeout.start, schedule.rest(besides: meter, now: clock.now().utc))
+    }
+
+    private mutating func count(
+        _ meter: UInt64, _ unit: UInt8, _ answer: ModbusAnswer, from: Int64, to: Int64, isAskedAgain: Bool = false
+    ) {
+        recorder.count(
+            bus: plan.number,
+            AskedOnBus(
+                meter: position(meter), answer: answer, from: from, to: to, timeout: line.timeout(of: unit),
+                line: line.figures, isAskedAgain: isAskedAgain))
+        let words = line.problem ?? line.remark
+        guard words != told else { return }
+        told = words
+        recorder.line(bus: plan.number, problem: line.problem, remark: line.remark)
+        recorder.notice(.line(problem: words, endpoint: plan.endpoint.text), bus: plan.number)
     }
 
     /// Says once that a meter fell silent, and once that it answers again.
@@ -124,7 +164,9 @@ package struct BusRunner {
         while case .read(let request) = walk.step {
             guard stop.isOpen, let asked = ModbusRequest(request, unit: meter.unit) else { return }
             line.makeRoom(for: asked, stop: stop)
+            let from = steadyNanoseconds()
             let answer = line.ask(asked)
+            count(meter.index, meter.unit, answer, from: from, to: steadyNanoseconds())
             // An exception is an answer of the walk; silence is not: a device half walked is a device not found.
             guard answer.status <= SampleStatus.exceptionMax else { return walkFailed(index, status: answer.status) }
             walk.answer(answer.status == SampleStatus.good ? answer.bytes : nil)
@@ -190,5 +232,15 @@ extension ModbusRequest {
     /// Nil for a function or count that no plan makes.
     init?(_ request: ReadRequest, unit: UInt8) {
         self.init(unit: unit, function: request.function, address: request.address, count: request.count)
+    }
+}
+
+extension HouseClock {
+    /// House milliseconds in a real one.
+    fileprivate var speed: Int64 {
+        switch self {
+        case .real: 1
+        case .replayed(_, let speed, _): speed
+        }
     }
 }

@@ -274,11 +274,16 @@ package final class Keeper {
     private func report(_ notices: [BusNotice]) {
         for notice in notices {
             switch notice {
-            case .overrun(let overrun, let bus):
+            // Counted, and told once per change.
+            case .overrun: break
+            case .cycle(let isTooShort, let endpoint):
                 log.line(
-                    .warning, "a bus is too slow for its intervals",
-                    [("bus", String(bus)), ("read", String(overrun.read)), ("missed", String(overrun.missed))],
-                    limit: "\(bus)")
+                    isTooShort ? .warning : .info,
+                    isTooShort ? "cycle too short: the bus misses reads" : "the bus keeps up again",
+                    [("bus", endpoint)])
+            case .line(let problem?, let endpoint):
+                log.line(.warning, "bus", [("bus", endpoint), ("problem", problem)])
+            case .line(nil, let endpoint): log.line(.info, "bus is open", [("bus", endpoint)])
             case .silent(let meter, let status):
                 log.line(.warning, "meter does not answer", [("meter", String(meter)), ("status", String(status))])
             case .answering(let meter): log.line(.info, "meter answers again", [("meter", String(meter))])

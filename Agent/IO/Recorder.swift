@@ -4,21 +4,18 @@ package import AgentCore
 internal import Evidence
 internal import Synchronization
 
-/// Figures of one bus since the start.
-package struct BusFigures: Hashable, Sendable {
-    package var requests: UInt64 = 0
-    package var good: UInt64 = 0
-    package var exceptions: UInt64 = 0
-    package var timeouts: UInt64 = 0
-    package var otherFailures: UInt64 = 0
-    package var backedOff: UInt64 = 0
-    package var connects: UInt64 = 0
-    /// Multiples of an interval that passed unread.
-    package var missed: Int64 = 0
-    /// Slowest good answer, house milliseconds.
-    package var tookMax: UInt64 = 0
-
-    package init() {}
+/// What a request came to beside its sample: for the figures.
+package struct AskedOnBus {
+    /// Position on the bus.
+    let meter: Int
+    let answer: ModbusAnswer
+    /// Nanoseconds of the clock that never steps.
+    let from: Int64
+    let to: Int64
+    let timeout: AnswerTimeout?
+    let line: LineFigures
+    /// Asked again soon, because the device is busy.
+    let isAskedAgain: Bool
 }
 
 /// The open commit, shared by all bus threads and the keeper.
@@ -35,9 +32,10 @@ package final class Recorder: Sendable {
     private let clock: MachineClock
     private let state: Mutex<State>
 
-    package init(clock: MachineClock, buses: Int) {
+    /// - Parameter meters: their number on each bus.
+    package init(clock: MachineClock, meters: [Int]) {
         self.clock = clock
-        state = Mutex(State(open: OpenCommit(buses: buses), figures: Array(repeating: BusFigures(), count: buses)))
+        state = Mutex(State(open: OpenCommit(buses: meters.count), figures: meters.map { BusFigures(meters: $0) }))
     }
 
     /// Registers the start of a request and reads the clock in one step: no cut between the two can call an instant
@@ -51,31 +49,60 @@ package final class Recorder: Sendable {
     }
 
     /// Records the answer of the request under way.
-    package func end(bus: Int, read: UInt64, began: Moment, status: UInt64, words: [UInt8], connects: UInt64) {
+    package func end(bus: Int, read: UInt64, began: Moment, status: UInt64, words: [UInt8]) {
         state.withLock { state in
             let ended = clock.now().uptime
             state.open.end(
                 bus: bus,
                 FinishedRead(read: read, began: began.uptime, ended: ended, status: status, words: words))
-            state.figures[bus].count(status, took: ended - min(ended, began.uptime))
-            state.figures[bus].connects = connects
+        }
+    }
+
+    /// The request under way gave no sample: it is asked again.
+    package func abandon(bus: Int) { state.withLock { $0.open.end(bus: bus, nil) } }
+
+    /// Counts a request, whether or not it gives a sample.
+    package func count(bus: Int, _ asked: AskedOnBus) {
+        state.withLock { state in
+            let took = (asked.to - asked.from) / 1000
+            state.figures[bus].meters[asked.meter].count(asked.answer, microseconds: took)
+            if asked.isAskedAgain { state.figures[bus].meters[asked.meter].busyRetries += 1 }
+            if let timeout = asked.timeout {
+                state.figures[bus].meters[asked.meter].latency = timeout.latency
+                state.figures[bus].meters[asked.meter].timeoutMilliseconds = timeout.milliseconds
+            }
+            state.figures[bus].load.add(from: asked.from, to: asked.to)
+            state.figures[bus].connects = asked.line.connects
+            state.figures[bus].strayBytes = asked.line.strayBytes
+            state.figures[bus].babbles = asked.line.babbles
+        }
+    }
+
+    /// What one should know of the line now.
+    package func line(bus: Int, problem: String?, remark: String?) {
+        state.withLock { state in
+            state.figures[bus].problem = problem
+            state.figures[bus].remark = remark
         }
     }
 
     /// Records that a read was not sent because its meter is backed off.
-    package func skipped(bus: Int, read: UInt64) {
+    ///
+    /// - Parameter meter: position on the bus.
+    package func skipped(bus: Int, meter: Int, read: UInt64) {
         state.withLock { state in
             let now = clock.now().uptime
             state.open.end(
                 bus: bus,
                 FinishedRead(read: read, began: now, ended: now, status: SampleStatus.backedOff, words: []))
-            state.figures[bus].backedOff += 1
+            state.figures[bus].meters[meter].backedOff += 1
         }
     }
 
     package func notice(_ notice: BusNotice, bus: Int) {
         state.withLock { state in
             if case .overrun(let overrun, _) = notice { state.figures[bus].missed += overrun.missed }
+            if case .cycle(let isTooShort, _) = notice { state.figures[bus].isCycleTooShort = isTooShort }
             // A plan must not get lost: readings would have no birth. Plans are few, one a meter and chain.
             if case .planned = notice { return state.notices.append(notice) }
             if state.notices.count < Self.noticesMax { state.notices.append(notice) }
@@ -94,18 +121,4 @@ package final class Recorder: Sendable {
     package var figures: [BusFigures] { state.withLock { $0.figures } }
     /// Finished reads that wait for the next commit.
     package var waiting: Int { state.withLock { $0.open.count } }
-}
-
-extension BusFigures {
-    fileprivate mutating func count(_ status: UInt64, took: UInt64) {
-        requests += 1
-        switch status {
-        case SampleStatus.good:
-            good += 1
-            tookMax = max(tookMax, took)
-        case 1...SampleStatus.exceptionMax: exceptions += 1
-        case SampleStatus.timeout: timeouts += 1
-        default: otherFailures += 1
-        }
-    }
 }

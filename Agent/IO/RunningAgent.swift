@@ -24,8 +24,8 @@ package enum RunningAgent {
             folder: parts.settings.spool.path, settings: parts.keeper, meters: parts.meters,
             key: SpoolKey(parts.key.publicKey), clock: clock, log: log)
         let trust = try parts.trust(believed: start.spool.agent.keyListNumber)
-        let recorder = Recorder(clock: clock, buses: parts.buses.count)
-        let board = StatusBoard(recorder: recorder, endpoints: parts.settings.buses.map(\.endpoint))
+        let recorder = Recorder(clock: clock, meters: parts.buses.map(\.meters.count))
+        let board = StatusBoard(recorder: recorder, buses: parts.buses)
         let inbox = Mailbox<KeeperEvent>(itemsMax: eventsMax)
         let stop = Mailbox<Never>(itemsMax: 1)
         let session = try parts.broker(session: start.spool.agent.session, receipt: start.spool.agent.receipt).map {

@@ -29,11 +29,11 @@ package struct AgentFigures: Hashable, Sendable {
 package final class StatusBoard: Sendable {
     private let figures = Mutex(AgentFigures())
     private let recorder: Recorder
-    private let endpoints: [String]
+    private let buses: [BusPlan]
 
-    package init(recorder: Recorder, endpoints: [String]) {
+    package init(recorder: Recorder, buses: [BusPlan]) {
         self.recorder = recorder
-        self.endpoints = endpoints
+        self.buses = buses
     }
 
     package func set(_ new: AgentFigures) { figures.withLock { $0 = new } }
@@ -50,12 +50,8 @@ package final class StatusBoard: Sendable {
             "\"reads_waiting\":\(recorder.waiting)",
         ]
         fields.append("\"seconds_since_receipt\":" + (now.secondsSinceReceipt.map(String.init) ?? "null"))
-        let buses = zip(endpoints, recorder.figures).map { endpoint, bus in
-            "{\"endpoint\":\(Self.quoted(endpoint)),\"requests\":\(bus.requests),\"good\":\(bus.good),"
-                + "\"exceptions\":\(bus.exceptions),\"timeouts\":\(bus.timeouts),\"other_failures\":\(bus.otherFailures),"
-                + "\"backed_off\":\(bus.backedOff),\"connects\":\(bus.connects),\"missed\":\(bus.missed),"
-                + "\"took_ms_max\":\(bus.tookMax)}"
-        }
+        let instant = steadyNanoseconds()
+        let buses = zip(buses, recorder.figures).map { BusStatus(plan: $0, figures: $1, instant: instant).json }
         fields.append("\"buses\":[\(buses.joined(separator: ","))]")
         return "{" + fields.joined(separator: ",") + "}\n"
     }
@@ -74,11 +70,9 @@ package final class StatusBoard: Sendable {
                 + (now.isWritable ? "" : ", REFUSES WRITES"),
             "waiting    \(recorder.waiting) reads for the next commit",
         ]
-        for (endpoint, bus) in zip(endpoints, recorder.figures) {
-            lines.append(
-                "bus        \(endpoint): \(bus.requests) requests, \(bus.good) good, \(bus.exceptions) exceptions, "
-                    + "\(bus.timeouts) timeouts, \(bus.otherFailures) other failures, \(bus.backedOff) backed off, "
-                    + "\(bus.missed) missed, \(bus.connects) connects, slowest \(bus.tookMax) ms")
+        let instant = steadyNanoseconds()
+        for (plan, figures) in zip(buses, recorder.figures) {
+            lines += BusStatus(plan: plan, figures: figures, instant: instant).lines
         }
         return lines.joined(separator: "\n") + "\n"
     }

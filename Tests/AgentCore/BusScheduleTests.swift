@@ -47,10 +47,10 @@ struct BusScheduleTests {
         schedule.finished(slot: 0, status: SampleStatus.connectFailed, now: at(30), monotonic: 0)
         // The endpoint is not there yet: again after the back-off, though the house's clock stands.
         expect(&schedule, at(30), 10, .wait(until: at(86_400_030), orMonotonic: 2_000))
-        expect(&schedule, at(30), 2_000, .ask(slot: 0, due: at(30)))
-        schedule.finished(slot: 0, status: SampleStatus.good, now: at(30), monotonic: 2_001)
-        expect(&schedule, at(30), 2_001, .ask(slot: 1, due: at(30)))
-        schedule.finished(slot: 1, status: SampleStatus.good, now: at(30), monotonic: 2_002)
+        expect(&schedule, at(30), 2_000, .ask(slot: 1, due: at(30)))
+        schedule.finished(slot: 1, status: SampleStatus.good, now: at(30), monotonic: 2_001)
+        expect(&schedule, at(30), 2_001, .ask(slot: 0, due: at(30)))
+        schedule.finished(slot: 0, status: SampleStatus.good, now: at(30), monotonic: 2_002)
         expect(&schedule, at(30), 2_002, .wait(until: at(60_000), orMonotonic: nil))
     }
 
@@ -72,24 +72,20 @@ struct BusScheduleTests {
 
     /// late → whether it is read now, what is missed, when it is due.
     @Test(arguments: [
-        (now: Int64(60_001), asked: Int64?(60_000), missed: Int64(0)),
+        (now: Int64(60_001), asked: Int64(60_000), missed: Int64(0)),
         (now: 119_999, asked: 60_000, missed: 0),
-        // A whole interval late: skipped to the next multiple.
-        (now: 120_000, asked: nil, missed: 1),
-        (now: 300_500, asked: nil, missed: 4),
+        // A whole interval late: the last multiple that has come.
+        (now: 120_000, asked: 120_000, missed: 1),
+        (now: 300_500, asked: 300_000, missed: 4),
         // A boundary is among the missed: it is read late, once.
         (now: 900_000, asked: 900_000, missed: 14),
         (now: 1_000_000, asked: 900_000, missed: 15),
         (now: 2_000_000, asked: 1_800_000, missed: 32),
     ])
-    func overrunSkipsButNeverABoundary(now: Int64, asked: Int64?, missed: Int64) {
+    func overrunSkipsButNeverABoundary(now: Int64, asked: Int64, missed: Int64) {
         var schedule = schedule([(7, 0, 60_000)], start: 1)
         let (step, overruns) = schedule.next(now: at(now), monotonic: 0)
-        if let asked {
-            #expect(step == .ask(slot: 0, due: at(asked)))
-        } else {
-            #expect(step == .wait(until: at((now / 60_000 + 1) * 60_000), orMonotonic: nil))
-        }
+        #expect(step == .ask(slot: 0, due: at(asked)))
         #expect(schedule.missed == missed)
         #expect(overruns.map(\.missed) == (missed > 0 ? [missed] : []))
         #expect(overruns.allSatisfy { $0.read == 7 && $0.late == now - 60_000 })
@@ -102,11 +98,11 @@ struct BusScheduleTests {
         var schedule = schedule([(1, 0, 60_000), (2, 1, 60_000)], start: 0)
         expect(&schedule, at(0), 0, .ask(slot: 0, due: at(0)))
         schedule.finished(slot: 0, status: SampleStatus.timeout, now: at(1_500), monotonic: 1_500)
-        for _ in 0..<9 {
-            schedule.finished(slot: 0, status: SampleStatus.timeout, now: at(2_000), monotonic: 2_000_000)
-            schedule.finished(slot: 0, status: SampleStatus.timeout, now: at(2_000), monotonic: 4_000_000)
+        for again in 1...9 as ClosedRange<Int64> {
+            schedule.finished(slot: 0, status: SampleStatus.timeout, now: at(2_000), monotonic: again * 400_000)
         }
-        let monotonic: Int64 = 4_000_001
+        // Two seconds of silence are over, the back-off of five minutes is not.
+        let monotonic: Int64 = 3_602_001
         expect(&schedule, at(2_000), monotonic, .ask(slot: 1, due: at(0)))
         schedule.finished(slot: 1, status: 0, now: at(2_010), monotonic: monotonic)
         for minute in 1..<16 as Range<Int64> {

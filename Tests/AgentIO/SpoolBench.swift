@@ -52,7 +52,7 @@ final class SpoolBench {
     private static func open(
         _ folder: String, _ settings: KeeperSettings, _ key: PrivateKey, _ trust: ReceiptTrust, _ clock: MachineClock
     ) throws -> (Keeper, Recorder, Spool.Opening) {
-        let recorder = Recorder(clock: clock, buses: 1)
+        let recorder = Recorder(clock: clock, meters: [1])
         let log = Log(write: { _ in })
         let start = try KeeperStart(
             folder: folder, settings: settings, meters: try meters(), key: SpoolKey(key.publicKey), clock: clock,
@@ -60,7 +60,7 @@ final class SpoolBench {
         let keeper = Keeper(
             settings: settings, start: start, key: key, trust: trust, clock: clock, recorder: recorder,
             inbox: Mailbox(itemsMax: 8), session: nil, log: log,
-            board: StatusBoard(recorder: recorder, endpoints: []))
+            board: StatusBoard(recorder: recorder, buses: []))
         for meter in try meters() { recorder.notice(.planned(try MeterPlan(meter, chain: [])), bus: 0) }
         return (keeper, recorder, start.opening)
     }
@@ -86,7 +86,7 @@ final class SpoolBench {
         for _ in 0..<reads {
             let began = recorder.begin(bus: 0)
             recorder.end(
-                bus: 0, read: 3, began: began, status: 0, words: [UInt8](repeating: 0xAB, count: words), connects: 1)
+                bus: 0, read: 3, began: began, status: 0, words: [UInt8](repeating: 0xAB, count: words))
         }
         try keeper.commit(isFinal: false)
     }
