@@ -110,8 +110,8 @@ let package = Package(
         command(
             "kilomint-bench", "Tests/Benchmarks",
             [
-                "CSQLite", "CModbus", "CollectorCore", "CollectorJournal", "Evidence", "Keys", "Kit", "Metering",
-                "MQTT", "Proofs", "Quantities", "Settings",
+                "CBOR", "CSQLite", "CModbus", "CollectorCore", "CollectorJournal", "Evidence", "Keys", "Kit",
+                "Metering", "MQTT", "Proofs", "Quantities", "Settings",
             ], exclude: ["run"]),
 
         // Tests.

@@ -85,38 +85,3 @@ struct ObjectStoreTests {
         #expect(try store.get(Digest(of: bytes)) == bytes)
     }
 }
-
-struct SnapshotStoreTests {
-    @Test func keepsTheLastSnapshotOfEachConsumer() throws {
-        let place = try TemporaryDirectory()
-        let store = try SnapshotStore(directory: place.file("snapshots"))
-        let settlement = Identifier.test("settlement")
-        #expect(try store.load(of: settlement) == nil)
-        for index in [UInt64(1), 2, 70_000] {
-            let snapshot = StateSnapshot(
-                position: LogPosition(epoch: 2, index: index), digest: Digest(of: [UInt8(index & 255)]),
-                bytes: [UInt8](repeating: 7, count: Int(index)))
-            try store.save(snapshot, of: settlement)
-            #expect(try SnapshotStore(directory: place.file("snapshots")).load(of: settlement) == snapshot)
-        }
-        #expect(try store.load(of: .test("window")) == nil)
-    }
-
-    /// Every single byte damaged, and every length cut: said, never taken.
-    @Test func damageIsSaid() throws {
-        let place = try TemporaryDirectory()
-        let store = try SnapshotStore(directory: place.file("snapshots"))
-        let name = Identifier.test("window")
-        try store.save(StateSnapshot(position: .start, digest: .zero, bytes: [1, 2, 3]), of: name)
-        let path = place.file("snapshots/window.snapshot")
-        let sound = try Workplace.bytes(of: path)
-        let damaged = sound.indices.map { place in
-            sound.enumerated().map { $0.offset == place ? $0.element ^ 0x10 : $0.element }
-        }
-        let cut = sound.indices.map { Array(sound[..<$0]) }
-        for bytes in damaged + cut {
-            try Data(bytes).write(to: URL(fileURLWithPath: path))
-            #expect(throws: ObjectError.self) { try store.load(of: name) }
-        }
-    }
-}

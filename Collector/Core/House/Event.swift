@@ -62,7 +62,7 @@ package enum EventError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(kind.rawValue) stands in the stream \(stage.rawValue), it belongs to \(kind.stage.rawValue): check the Journal with kilomint-audit verify"
         case .malformed(let kind, let error):
             "\(kind.rawValue): \(error): check the Journal with kilomint-audit verify"
-        case .erased(let kind): "the payload of a \(kind) was erased: start from a snapshot behind it"
+        case .erased(let kind): "the payload of a \(kind) was erased: this log cannot be folded without it"
         }
     }
 }

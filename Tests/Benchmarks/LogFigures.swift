@@ -2,21 +2,22 @@
 
 internal import CBOR
 internal import CollectorCore
+internal import CollectorJournal
 internal import Evidence
 internal import Glibc
 internal import Keys
 internal import Proofs
 internal import Quantities
 
-package enum LogFigures {
-    package static let batches = [1, 10, 100, 1000]
+enum LogFigures {
+    static let batches = [1, 10, 100, 1000]
 
     /// Appends to fresh logs in `directory`, which must be empty.
     ///
     /// - Parameters:
     ///   - seconds: about how long each line may take.
     ///   - report: takes a line of text as soon as it is measured.
-    package static func measure(in directory: String, seconds: Int = 2, report: (String) -> Void) throws {
+    static func measure(in directory: String, seconds: Int = 2, report: (String) -> Void) throws {
         let key = LogKey(try PrivateKey.generate(.eddsa))
         func configuration(_ name: String) -> LogConfiguration {
             LogConfiguration(
