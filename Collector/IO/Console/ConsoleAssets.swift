@@ -20,8 +20,8 @@ enum ConsoleAssets {
         .stations li:first-child { border-left: 0; }
         .stations li + li::before { content: ""; position: absolute; left: -5px; top: 22px; width: 8px; height: 8px; background: var(--card); border-top: 1px solid var(--line); border-right: 1px solid var(--line); transform: rotate(45deg); }
         .stations h2 { margin: 0 0 2px; font-size: 12.5px; font-weight: 500; color: var(--soft); }
-        .figure { margin: 0; font-size: 21px; font-weight: 600; letter-spacing: -0.01em; }
-        .figure span { display: inline-block; font-size: 12.5px; font-weight: 400; color: var(--soft); margin-left: 5px; letter-spacing: 0; }
+        .figure { margin: 0; line-height: 1.3; font-size: 21px; font-weight: 600; letter-spacing: -0.01em; }
+        .figure span { white-space: nowrap; font-size: 12.5px; font-weight: 400; color: var(--soft); letter-spacing: 0; }
         .detail { margin: 3px 0 0; font-size: 12.5px; color: var(--soft); overflow-wrap: anywhere; }
         .alert .figure { color: var(--amber); }
         .bar { display: block; height: 3px; border-radius: 2px; background: var(--line); margin-top: 6px; overflow: hidden; }
@@ -57,8 +57,9 @@ enum ConsoleAssets {
         a:hover, a:focus-visible { text-decoration-color: var(--mint); }
         .state { color: var(--soft); }
         .state.settled { color: var(--mint); }
-        .dot { display: inline-block; width: 7px; height: 7px; border-radius: 50%; background: var(--amber); margin-left: 4px; vertical-align: 1px; }
+        .dot { display: inline-block; width: 7px; height: 7px; border-radius: 50%; background: var(--amber); margin-left: 8px; vertical-align: 1px; }
         .dot.on { background: var(--mint); }
+        td[data-label="Gateway"] span { white-space: nowrap; }
         @media (max-width: 860px) { .stations { grid-template-columns: repeat(3, 1fr); } .stations li:nth-child(3n+1) { border-left: 0; } .stations li:nth-child(n+4) { border-top: 1px solid var(--line); } .stations li::before { display: none; } }
         @media (max-width: 620px) {
           main { padding: 18px 14px 40px; }

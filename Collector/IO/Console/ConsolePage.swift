@@ -64,7 +64,7 @@ enum ConsolePage {
         -> String
     {
         """
-        <li\(alert ? " class=\"alert\"" : "")><h2>\(name)</h2><p class="figure">\(figure)<span>\(unit)</span></p><p class="detail">\(detail)</p></li>
+        <li\(alert ? " class=\"alert\"" : "")><h2>\(name)</h2><p class="figure">\(figure) <span>\(unit)</span></p><p class="detail">\(detail)</p></li>
         """
     }
 
@@ -144,7 +144,7 @@ enum ConsolePage {
         let rows = model.gateways.flatMap { gateway in
             gateway.meters.map { meter in
                 """
-                <tr><th scope="row">\(escape(meter.id))</th><td data-label="Gateway"><span>\(escape(gateway.id)) <span class="dot\(gateway.isOnline ? " on" : "")" title="\(gateway.isOnline ? "online" : "offline")"></span></span></td><td data-label="Role"><span>\(escape(meter.role))</span></td><td class="wide" data-label="Device"><span>\(escape(meter.model)) <code>\(escape(meter.serial))</code></span></td><td class="n" data-label="Register"><span>\(meter.register.map(escape) ?? "·")</span></td><td class="n" data-label="Power"><span>\(meter.watts.map { grouped($0) + " W" } ?? "·")</span></td><td data-label="Read"><span>\(meter.readAt.map(clock) ?? "·")</span></td></tr>
+                <tr><th scope="row">\(escape(meter.id))</th><td data-label="Gateway"><span>\(escape(gateway.id))<span class="dot\(gateway.isOnline ? " on" : "")" title="\(gateway.isOnline ? "online" : "offline")"></span></span></td><td data-label="Role"><span>\(escape(meter.role))</span></td><td class="wide" data-label="Device"><span>\(escape(meter.model)) <code>\(escape(meter.serial))</code></span></td><td class="n" data-label="Register"><span>\(meter.register.map(escape) ?? "·")</span></td><td class="n" data-label="Power"><span>\(meter.watts.map { grouped($0) + " W" } ?? "·")</span></td><td data-label="Read"><span>\(meter.readAt.map(clock) ?? "·")</span></td></tr>
                 """
             }
         }

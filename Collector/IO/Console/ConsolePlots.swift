@@ -117,8 +117,10 @@ enum ConsolePlots {
             let hour = midnight.milliseconds / 3_600_000 % 24
             marks +=
                 "<line class=\"grid\" x1=\"\(x(midnight))\" x2=\"\(x(midnight))\" y1=\"\(top)\" y2=\"\(height - bottom)\"/>"
+            // Within the picture: the text is some 36 wide.
+            let middle = min(x(midnight), width - 18)
             marks +=
-                "<text class=\"axis\" x=\"\(x(midnight))\" y=\"\(height - 6)\" text-anchor=\"middle\">\(hour < 10 ? "0" : "")\(hour):00</text>"
+                "<text class=\"axis\" x=\"\(middle)\" y=\"\(height - 6)\" text-anchor=\"middle\">\(hour < 10 ? "0" : "")\(hour):00</text>"
             midnight = midnight + step
         }
         return svg(frame, "Power of the last two days", marks)
