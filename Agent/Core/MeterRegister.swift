@@ -85,9 +85,9 @@ package struct MeterRegister: Hashable, Sendable {
     /// Identity texts that the profile does not expect: perhaps another device, or another profile is right.
     package var unexpected: [(meter: Identifier, role: String, text: String)] {
         zip(meters, identities).flatMap { meter, identity in
-            meter.profile.identity.fields.compactMap { role, field in
+            meter.profile.identity.fields.compactMap { role, _ in
                 let text = identity[role]
-                return text.isEmpty || field.accepts(text) ? nil : (meter.id, role.name, text)
+                return text.isEmpty || meter.profile.accepts(text, role) ? nil : (meter.id, role.name, text)
             }
         }
     }

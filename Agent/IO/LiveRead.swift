@@ -66,7 +66,7 @@ package enum LiveRead {
         guard answer.status == SampleStatus.good else { return ([head + words(answer.status, line.problem)], true) }
         var lines = [head + answer.bytes.hex]
         for (role, text) in read.planned.identityTexts(answer.bytes, meter.profile, chain: chain) {
-            let isExpected = text.map { meter.profile.identity.field(role)?.accepts($0) ?? true } ?? false
+            let isExpected = text.map { meter.profile.accepts($0, role) } ?? false
             lines.append(
                 "      \(role.name): \(text ?? "unusable")\(isExpected ? "" : "  (not what the profile expects)")")
         }

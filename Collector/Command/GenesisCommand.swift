@@ -34,7 +34,7 @@ struct GenesisCommand: AsyncParsableCommand {
         let file = try HouseFile.load(
             path: house, clock: configuration.clock, logOrigin: configuration.logOrigin,
             receipt: keys.receipt.publicKey, log: keys.log.publicKey, seal: keys.seal.publicKey,
-            profileDigest: { profiles.digest(named: $0) })
+            profile: { profiles.profile(named: $0) })
         try FileManager.default.createDirectory(atPath: configuration.data, withIntermediateDirectories: true)
         let stores = try HouseStores.open(
             data: configuration.data, witness: configuration.witness, originBase: file.genesis.originBase,

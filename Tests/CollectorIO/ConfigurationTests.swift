@@ -163,6 +163,29 @@ struct HouseFileTests {
         #expect(error?.allowed != nil, "\(String(describing: error))")
     }
 
+    /// The yard's profiles are of level driver: good enough for a replay, never for money.
+    @Test func aRealHouseTakesNoDriverProfile() throws {
+        let yard = try HouseYard()
+        let path = yard.place.file("house.yaml")
+        let text = try Workplace.text(of: path).replacing("asset: K$-TEST", with: "asset: K$")
+        try HouseYard.write(text, to: path)
+        let error = #expect(throws: SettingsError.self) { try yard.houseFile(path, clock: .real) }
+        #expect(error?.keyPath == "manifest.billing_grade[0]")
+        #expect(error?.problem.contains("its level is driver") == true)
+        let folder = yard.place.file("profiles")
+        for name in ["revenue", "inverter"] {
+            let profile = try Workplace.text(of: "\(folder)/\(name).yaml")
+            try HouseYard.write(
+                profile.replacing("level: driver", with: "level: document"), to: "\(folder)/\(name).yaml")
+        }
+        let sound = try ProfileShelf.load(folder: folder)
+        let file = try HouseFile.load(
+            path: path, clock: .real, logOrigin: yard.configuration.logOrigin, receipt: yard.key("receipt").publicKey,
+            log: yard.key("log").publicKey, seal: yard.key("seal").publicKey,
+            profile: { sound.profile(named: $0) })
+        #expect(file.genesis.asset == "K$")
+    }
+
     @Test(
         "what does not fit together",
         arguments: [

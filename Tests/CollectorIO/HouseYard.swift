@@ -64,11 +64,12 @@ final class HouseYard: Sendable {
         try stores.evidence.close()
     }
 
-    func houseFile(_ path: String) throws -> HouseFile {
+    /// - Parameter clock: another one than the configuration's.
+    func houseFile(_ path: String, clock: HouseClock? = nil) throws -> HouseFile {
         try HouseFile.load(
-            path: path, clock: configuration.clock, logOrigin: configuration.logOrigin,
+            path: path, clock: clock ?? configuration.clock, logOrigin: configuration.logOrigin,
             receipt: key("receipt").publicKey,
-            log: key("log").publicKey, seal: key("seal").publicKey, profileDigest: { self.profiles.digest(named: $0) })
+            log: key("log").publicKey, seal: key("seal").publicKey, profile: { self.profiles.profile(named: $0) })
     }
 
     func key(_ name: String) -> PrivateKey {
@@ -162,7 +163,7 @@ final class HouseYard: Sendable {
         try Workplace.text(of: "Collector/Command/sample-house.yaml")
             .replacing("/etc/kilomint", with: place.path).replacing("asset: K$", with: "asset: K$-TEST")
             .replacing("2026-01-01T00:00:00Z", with: "\(anchor)")
-            .replacing("abb/b23", with: "test/revenue").replacing("sunspec/inverter-103", with: "test/inverter")
+            .replacing("abb/a43", with: "test/revenue").replacing("sunspec/inverter-103", with: "test/inverter")
     }
 
     static func write(_ text: String, to path: String) throws {

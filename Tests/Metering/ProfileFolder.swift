@@ -45,8 +45,26 @@ struct ProfileFile: CustomTestStringConvertible, Sendable {
         } catch { preconditionFailure("a profile has no frames beside it: \(error)") }
     }()
 
+    /// Those that between them use every key: for tests that damage each byte of a file.
+    static let representative = all.filter {
+        [
+            "abb/b23", "carlo-gavazzi/em24", "kostal/plenticore", "siemens/pac2200", "sunspec/inverter-103",
+        ].contains($0.name)
+    }
+
     static func named(_ name: String) -> ProfileFile {
         guard let file = all.first(where: { $0.name == name }) else { preconditionFailure("no profile \(name)") }
         return file
+    }
+}
+
+extension Profile {
+    /// A chain with every model the profile needs, one behind the other from `address` on.
+    func exampleChain(from address: UInt16 = 40002) -> [SunSpecModel] {
+        var next = address
+        return (sunSpec?.models ?? []).map { model in
+            defer { next += 2 + model.lengths[0] }
+            return SunSpecModel(id: model.id, address: next, length: model.lengths[0])
+        }
     }
 }

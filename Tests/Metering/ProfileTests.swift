@@ -1,14 +1,50 @@
 // Every profile in the folder: parsed strictly, its frames decoded, its plans made, its CBOR form the same again.
 
+import Kit
 import Metering
 import Settings
 import Testing
 
 struct ProfileTests {
-    @Test func theFolderHoldsTheFirstThree() {
-        let names = Set(ProfileFile.all.map(\.name))
-        #expect(names.isSuperset(of: ["abb/b23", "eastron/sdm630", "sunspec/inverter-103"]))
-        #expect(names.count == ProfileFile.all.count)
+    @Test func theFolderHoldsTheFamilies() {
+        let vendors = Set(ProfileFile.all.compactMap { $0.name.split(separator: "/").first.map { String($0) } })
+        #expect(
+            vendors.isSuperset(of: [
+                "abb", "carlo-gavazzi", "chint", "dzg", "eastron", "fronius", "huawei", "inepro", "janitza", "kostal",
+                "orno",
+                "saia", "schneider", "siemens", "sma", "socomec", "solaredge", "sungrow", "sunspec", "victron",
+            ]))
+        #expect(Set(ProfileFile.all.map(\.name)).count == ProfileFile.all.count)
+        #expect(ProfileFile.all.count >= 60)
+        #expect(ProfileFile.representative.count == 5)
+    }
+
+    @Test func theReadmeListsThem() throws {
+        let rows = try Workplace.text(of: "firmware-profiles/README.md").split(separator: "\n").filter {
+            $0.hasPrefix("| `")
+        }
+        let listed = rows.filter { $0.contains("/") && $0.split(separator: "|").count == 4 }.map { row in
+            row.split(separator: "|").map { $0.filter { $0 != "`" && $0 != " " } }
+        }
+        let shipped = try ProfileFile.all.map { file in
+            let profile = try file.profile()
+            let isDoubtful = profile.gradeObstacles(isReplay: false).contains { $0 != .driverLevel }
+            return [profile.name, profile.level.name, isDoubtful ? "yes" : ""]
+        }
+        #expect(listed.map { [$0[0], $0[2], $0[3]] } == shipped)
+    }
+
+    /// Discovery: a profile for each model of the specification that names energy, all at the three bases.
+    @Test(arguments: [
+        ("inverter", [101, 102, 103, 111, 112, 113]), ("meter", [201, 202, 203, 204, 211, 212, 213, 214]),
+        ("mppt", [160]), ("der", [701]),
+    ])
+    func theModelsOfSunSpec(kind: String, models: [UInt16]) throws {
+        for model in models {
+            let sunSpec = try #require(try ProfileFile.named("sunspec/\(kind)-\(model)").profile().sunSpec)
+            #expect(sunSpec.bases == [40000, 50000, 0])
+            #expect(sunSpec.models.map(\.id) == [1, model])
+        }
     }
 
     /// The three of the first release stand in transcripts: whatever the model learns, their digests stay.
@@ -126,7 +162,7 @@ struct ProfileTests {
         #expect(try digest(text.replacing("revision: 1\n", with: "revision: 2\n")) != original)
     }
 
-    @Test(arguments: ProfileFile.all)
+    @Test(arguments: ProfileFile.representative)
     func everyDamageIsRefused(file: ProfileFile) throws {
         let mutations = try SettingsMutations.all(of: file.yaml)
         #expect(mutations.count > 150)

@@ -123,8 +123,9 @@ struct ProfileToolsTests {
         #expect(problems.contains { $0.contains(problem) }, "\(problems)")
     }
 
-    @Test(arguments: ProfileFile.all)
-    func everyDamageOfFramesIsRefused(file: ProfileFile) throws {
+    @Test(arguments: ["abb/b23", "sunspec/inverter-103"])
+    func everyDamageOfFramesIsRefused(name: String) throws {
+        let file = ProfileFile.named(name)
         for mutation in try SettingsMutations.all(of: file.frames) {
             #expect(throws: SettingsError.self, "\(mutation.name)") {
                 _ = try ProfileFrames(try SettingsFile.parse(mutation.bytes, file: "damaged"))

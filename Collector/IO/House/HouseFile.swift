@@ -5,7 +5,8 @@ package import CollectorCore
 internal import CollectorJournal
 internal import Evidence
 package import Keys
-package import Proofs
+package import Metering
+internal import Proofs
 package import Quantities
 internal import Settings
 
@@ -19,19 +20,20 @@ package struct HouseFile: Sendable {
     ///
     /// - Parameters:
     ///   - clock: the configuration's; mode and asset must agree with it.
-    ///   - profileDigest: the digest of a shipped meter profile by its name, nil if there is none.
+    ///   - profile: a shipped meter profile by its name, nil if there is none.
     /// - Throws: `SettingsError` with file, key, value and what is allowed; `KeyError` for a key file.
     package static func load(
         path: String, clock: HouseClock, logOrigin: String, receipt: PublicKey, log: PublicKey, seal: PublicKey,
-        profileDigest: @escaping (String) -> Digest?
+        profile: @escaping (String) -> Profile?
     ) throws -> HouseFile {
         let root = try SettingsFile.load(path: path)
         let signers = try Signers(try root.value("sign").map())
         let anchor = try CollectorConfiguration.instant(root.value("grid_anchor"))
-        let manifest = try Self.manifest(try root.value("manifest").map(), anchor: anchor, profileDigest: profileDigest)
+        let isReplay = if case .real = clock { false } else { true }
+        let manifest = try Self.manifest(
+            try root.value("manifest").map(), anchor: anchor, isReplay: isReplay, profile: profile)
         let asset = try root.value("asset")
         let name = try asset.text(1...16)
-        let isReplay = if case .real = clock { false } else { true }
         guard name.hasSuffix("-TEST") == isReplay else {
             throw asset.error(
                 "does not fit the clock", allowed: isReplay ? "a name ending in -TEST" : "a name not ending in -TEST")
@@ -43,7 +45,7 @@ package struct HouseFile: Sendable {
             manifest: try signers.document(manifest.encoded, as: .manifest, dual: false), clock: clock,
             originBase: logOrigin, tenant: try identifier(root.value("tenant")))
         var builder = Registrations(
-            signers: signers, effectiveFrom: anchor, isProfile: { profileDigest($0) != nil })
+            signers: signers, effectiveFrom: anchor, isProfile: { profile($0) != nil })
         try builder.organisations(root)
         let keys = try builder.readKeys(root)
         // Persons first: they sign the others. Entities and gateways before the keys that are theirs.
@@ -78,14 +80,19 @@ package struct HouseFile: Sendable {
     }
 
     private static func manifest(
-        _ map: SettingsMap, anchor: UTCInstant, profileDigest: (String) -> Digest?
+        _ map: SettingsMap, anchor: UTCInstant, isReplay: Bool, profile: (String) -> Profile?
     ) throws -> Manifest {
         var billingGrade: [Digest] = []
         for item in try map.value("billing_grade").list(count: 1...1000) {
-            guard let digest = profileDigest(try item.text(1...64)) else {
+            guard let profile = profile(try item.text(1...81)) else {
                 throw item.error("is not a profile in the folder `profiles`", allowed: "the name of a shipped profile")
             }
-            billingGrade.append(digest)
+            if let obstacle = profile.gradeObstacles(isReplay: isReplay).first {
+                throw item.error(
+                    "is never billing grade in a real house: \(obstacle)",
+                    allowed: "profiles of level document and above without contradictions")
+            }
+            billingGrade.append(profile.digest)
         }
         var kinds: [ProofKind] = []
         for item in try map.value("kinds").list(count: 1...2) {

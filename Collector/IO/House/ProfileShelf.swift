@@ -45,6 +45,7 @@ package struct ProfileShelf: Sendable {
     /// Encoded profiles by digest, as transcripts carry them.
     package var bytesByDigest: [Digest: [UInt8]] { byDigest.mapValues { $0.encoded() } }
     package func digest(named name: String) -> Digest? { byName[name] }
+    package func profile(named name: String) -> Profile? { byName[name].flatMap { byDigest[$0] } }
 }
 
 package struct ProfileShelfError: Error, CustomStringConvertible {
