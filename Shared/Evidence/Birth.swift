@@ -6,6 +6,11 @@ package import Quantities
 
 /// The body of a birth record.
 package struct Birth: Hashable, Sendable {
+    /// Models of a device's chain, and bytes of a text that a device told. Windows and events carry both: what they could
+    /// not carry again must not be understood here, or one gateway would stop every window of its house.
+    package static let chainMax = 4096
+    package static let deviceTextBytesMax = 1024
+
     /// The stream before this one, the last number known of it, and why it ended.
     package struct Predecessor: Hashable, Sendable {
         package let stream: StreamID
@@ -185,7 +190,11 @@ extension Birth.Meter {
         let identity = try fields.array(count: 3, 5)
         let line = try fields.array(count: 2, 6)
         var chain: [Model] = []
-        for item in try fields.optional(7)?.array("meter.7") ?? [] {
+        let models = try fields.optional(7)?.array("meter.7") ?? []
+        guard models.count <= Birth.chainMax else {
+            throw ShapeError("meter.7", expected: "at most \(Birth.chainMax) models")
+        }
+        for item in models {
             let parts = try item.array(count: 3, "meter.7[]")
             chain.append(
                 Model(
@@ -196,9 +205,19 @@ extension Birth.Meter {
         for item in try fields.optional(8)?.array("meter.8") ?? [] { identityReads.append(try item.uint("meter.8[]")) }
         self.init(
             index: try fields.uint(1), id: id, profileName: try fields.text(3), profileDigest: digest,
-            model: try identity[0].text("meter.5[0]"), serial: try identity[1].text("meter.5[1]"),
-            firmware: try identity[2].text("meter.5[2]"), unit: try line[0].uint("meter.6[0]"),
+            model: try identity[0].deviceText("meter.5[0]"), serial: try identity[1].deviceText("meter.5[1]"),
+            firmware: try identity[2].deviceText("meter.5[2]"), unit: try line[0].uint("meter.6[0]"),
             endpoint: try line[1].text("meter.6[1]"), chain: chain, identityReads: identityReads)
+    }
+}
+
+extension CBORValue {
+    fileprivate func deviceText(_ path: String) throws(ShapeError) -> String {
+        let value = try text(path)
+        guard value.utf8.count <= Birth.deviceTextBytesMax else {
+            throw ShapeError(path, expected: "at most \(Birth.deviceTextBytesMax) bytes of text")
+        }
+        return value
     }
 }
 

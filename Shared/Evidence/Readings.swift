@@ -5,6 +5,9 @@ package import Proofs
 
 /// The body of a readings record.
 package struct Readings: Hashable, Sendable {
+    /// Of one sample: what a window's inputs can carry. A Modbus answer has at most 250.
+    package static let wordsBytesMax = 65_536
+
     /// One answer, or the reason there is none.
     package struct Sample: Hashable, Sendable {
         /// Index of the read in the stream's latest birth.
@@ -83,6 +86,9 @@ extension Readings {
                 status: try fields[3].uint("sample[3]"), words: try fields[4].bytes("sample[4]"))
             guard sample.status == 0 || sample.words.isEmpty else {
                 throw ShapeError("sample[4]", expected: "no words with a status other than 0")
+            }
+            guard sample.words.count <= Self.wordsBytesMax else {
+                throw ShapeError("sample[4]", expected: "at most \(Self.wordsBytesMax) bytes")
             }
             if let last, last >= (sample.dt, sample.read) {
                 throw ShapeError("readings[1]", expected: "samples in order of (dt, read), none twice")

@@ -71,6 +71,17 @@ struct RecordTests {
                 .unsigned(0), .array([.array([.unsigned(0), .unsigned(1), .unsigned(1), .unsigned(2), .bytes([1])])]),
             ]), "sample[4]"
         ),
+        (
+            .array([
+                .unsigned(0),
+                .array([
+                    .array([
+                        .unsigned(0), .unsigned(1), .unsigned(1), .unsigned(0),
+                        .bytes([UInt8](repeating: 0, count: Readings.wordsBytesMax + 1)),
+                    ])
+                ]),
+            ]), "sample[4]"
+        ),
         (samples([[0, 2, 1, 0, nil], [0, 1, 1, 0, nil]]), "readings[1]"),
         (samples([[0, 1, 1, 0, nil], [0, 1, 1, 0, nil]]), "readings[1]"),
         (samples([[1, 1, 1, 0, nil], [0, 1, 1, 0, nil]]), "readings[1]"),
@@ -91,6 +102,22 @@ struct RecordTests {
             })
         else { return }
         #expect(shape.path == path)
+    }
+
+    /// (bytes of each text of a device, models of its chain) and whether a window could carry it.
+    @Test(arguments: [(1024, 4096, true), (1025, 1, false), (1, 4097, false)])
+    func devicesSayWhatWindowsCanCarry(text: Int, models: Int, isUnderstood: Bool) {
+        let meter = Birth.Meter(
+            index: 0, id: Golden.meter.id, profileName: "p", profileDigest: Golden.profile, model: "m", serial: "1",
+            firmware: String(repeating: "f", count: text), unit: 1, endpoint: "tcp://x:502",
+            chain: [Birth.Meter.Model](repeating: .init(id: 1, address: 2, length: 3), count: models))
+        let birth = Birth(agentVersion: "1", predecessor: nil, meters: [meter], reads: [], replay: nil)
+        let payload = Golden.record(1, .birth(birth)).encoded
+        #expect(RecordPlace.lenient(payload)?.place.sequence == 1)
+        do throws(RecordError) {
+            _ = try Record(decoding: payload)
+            #expect(isUnderstood)
+        } catch { #expect(!isUnderstood, "\(error)") }
     }
 
     @Test func extensionsAreIgnored() throws {

@@ -13,6 +13,7 @@ from trees import Tree
 
 BIRTH, READINGS, NOTE, SKIP, KEY = 1, 2, 3, 4, 5
 UPTIME_MAX = 2**53
+DEVICE_TEXT_MAX, CHAIN_MAX, WORDS_MAX = 1024, 4096, 65_536
 STATUSES = {*range(12), *range(32, 39)}
 
 
@@ -116,6 +117,9 @@ def _birth(record: dict[int, Any], place: str) -> None:
     indexes = [meter[1] for meter in meters]
     require(len(indexes) == len(set(indexes)), f"{place}: a meter index stands twice")
     require(all(len(meter[4]) == 32 for meter in meters), f"{place}: a profile digest has 32 bytes")
+    texts = [text for meter in meters for text in meter[5]]
+    require(all(len(text.encode()) <= DEVICE_TEXT_MAX for text in texts), f"{place}: a device's text is too long")
+    require(all(len(meter.get(7, [])) <= CHAIN_MAX for meter in meters), f"{place}: a chain is too long")
     reads = [read[0] for read in body[4]]
     require(len(reads) == len(set(reads)), f"{place}: a read index stands twice")
     require(all(len(read) == 6 and read[1] in indexes for read in body[4]), f"{place}: a read of no meter")
@@ -129,6 +133,7 @@ def _readings(record: dict[int, Any], place: str) -> None:
     for _, _, took, status, words in samples:
         require(status in STATUSES and took >= 0, f"{place}: status {status}")
         require(isinstance(words, bytes) and (status == 0 or words == b""), f"{place}: words beside status {status}")
+        require(len(words) <= WORDS_MAX, f"{place}: {len(words)} bytes of words")
 
 
 def _note(record: dict[int, Any], place: str) -> None:

@@ -2,6 +2,7 @@
 // one sequence of bytes and nothing behind it needs to check again.
 
 package import CBOR
+internal import Evidence
 internal import Metering
 internal import Proofs
 internal import Quantities
@@ -82,7 +83,7 @@ private struct InputReader {
         let sampleIndex = try cursor.head(0)
         let read = try cursor.head(0)
         let status = try cursor.head(0)
-        let words = Array(try cursor.string(2, max: 65_536))
+        let words = Array(try cursor.string(2, max: Readings.wordsBytesMax))
         guard read < UInt64(reads.count) else { throw cursor.error("the number of a read (item 7)") }
         guard status == 0 || words.isEmpty else { throw cursor.error("no words with a status other than 0") }
         let reading = InputReading(

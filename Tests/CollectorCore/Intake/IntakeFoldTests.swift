@@ -70,6 +70,21 @@ struct IntakeFoldTests {
         }
     }
 
+    /// Every event that a record causes can be read back, however long its texts: one that could not would keep the
+    /// house from ever starting again.
+    @Test(arguments: [1024, 1025, 20_000])
+    func eventsOfLongTextsCanBeRead(bytes: Int) throws {
+        var stream = TestStream(Self.gateway, 1, key: Self.key)
+        var collector = TestCollector([Self.key])
+        for number in 1...3 as ClosedRange<UInt64> {
+            let serial = String(repeating: number.isMultiple(of: 2) ? "b" : "a", count: bytes)
+            _ = collector.deliver(Self.gateway, stream.record(number, TestStream.birth(serial: serial)))
+        }
+        #expect(collector.evidence.count == 3)
+        #expect(collector.journal.count == (bytes > 1024 ? 3 : 2))
+        for draft in collector.journal { _ = try Event(kind: draft.kind, body: draft.payload.body) }
+    }
+
     /// (the house's clock, the birth's) and whether the stream is held.
     @Test(arguments: [
         (HouseClock.real, false, false), (.real, true, true), (replay, true, false), (replay, false, true),
