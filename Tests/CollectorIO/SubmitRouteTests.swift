@@ -70,6 +70,22 @@ struct SubmitRouteTests {
         }
     }
 
+    /// What could not be read back from the Journal does not get there: the house would never start again.
+    @Test func aStatementIsNoLongerThanWhatIsReadBack() async throws {
+        let yard = try HouseYard()
+        try await yard.with { house, caller in
+            let raw = Array("read at both instants".utf8)
+            #expect(try await caller.post("/v1/sources", raw).status == 201)
+            let inputs = [Digest](repeating: Digest(of: raw), count: 4000)
+            let statement = try YardDesk(yard: yard).statement(inputs: inputs)
+            #expect(statement.encoded.count > SignedMessage.acceptedBytesMax)
+            let before = try await house.stores.journal.end()
+            #expect(try await caller.post("/v1/statements", statement.encoded).problem == "bad-request")
+            #expect(try await house.stores.journal.end() == before)
+        }
+        try await yard.with { house, _ in #expect(await house.troubles.isEmpty) }
+    }
+
     @Test func requestsThatAreNone() async throws {
         let yard = try HouseYard()
         try await yard.with { _, caller in
