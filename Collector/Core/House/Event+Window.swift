@@ -79,7 +79,11 @@ extension Event {
                 window: try fields.window(1), start: try fields.instant(2), end: try fields.instant(3),
                 manifest: try fields.digest(4),
                 evidence: try Checkpoint(try fields.value(5), "body.5"),
-                entities: entities, segments: try fields.value(7).digests("body.7"), inputDigest: try fields.digest(8))
+                entities: entities,
+                segments: try fields.value(7).list("body.7", max: Seal.segmentsMax) {
+                    (value, path) throws(ShapeError) in
+                    try value.digest(path)
+                }, inputDigest: try fields.digest(8))
         }
     }
 

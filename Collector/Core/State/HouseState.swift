@@ -170,7 +170,8 @@ package struct HouseState: Sendable {
     {
         do {
             for envelope in body.attestations {
-                let message = try SignedMessage(parsing: envelope, as: .attestation)
+                let message = try SignedMessage(
+                    parsing: envelope, as: .attestation, bytesMax: SignedMessage.documentBytesMax)
                 attestations.append(
                     (message.identity, envelope, body.window, try DayVerdict(decoding: message.payload)))
             }
@@ -194,7 +195,11 @@ package struct HouseState: Sendable {
     private mutating func decided(_ body: Event.Received, _ id: Digest, _ entry: JournalEvent) throws(HouseFoldError) {
         let decision: GateDecision
         do {
-            decision = try GateDecision(decoding: try SignedMessage(parsing: body.envelope, as: .decision).payload)
+            // A line for each principal: of a large house more than what is accepted from others.
+            decision = try GateDecision(
+                decoding: try SignedMessage(
+                    parsing: body.envelope, as: .decision, bytesMax: SignedMessage.documentBytesMax
+                ).payload)
         } catch { throw .document(entry.position, "\(error)") }
         try update(decision.window, entry) { $0.decision = .init(id: id, body: decision) }
     }

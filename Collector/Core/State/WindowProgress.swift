@@ -42,7 +42,9 @@ package struct WindowProgress: Sendable {
 
     package var isSettled: Bool {
         replay?.body.isEqual == true
-            && due.allSatisfy { line in issued.contains { $0.body.principal == line.principal } }
+            && due.allSatisfy { line in
+                issued.contains { $0.body.entity == line.entity && $0.body.principal == line.principal }
+            }
     }
 
     package var step: Step {
