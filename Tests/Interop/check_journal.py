@@ -346,7 +346,7 @@ def _credited(state: State, event: JournalEvent) -> None:
     cause = state.issued.pop(transfer[5], None)
     is_caused(event, cause, "credit")
     assert cause is not None
-    expected = [caused(cause, "credit")[:16], ACCOUNT, cause.body[4], cause.body[5], 1, cause.id]
+    expected = [bytes(4) + caused(cause, "credit")[:12], ACCOUNT, cause.body[4], cause.body[5], 1, cause.id]
     require(transfer == expected, f"{event.place}: the transfer is not that of {cause.place}")
     _move(state, transfer, transfer[3], event.place)
 
@@ -358,6 +358,7 @@ def _ordered(state: State, event: JournalEvent) -> None:
     require(event.command == signed.identity, f"{event.place}: the command id is not the order's identity")
     order = keys(signed.map(event.place), "1-7", "8 9", event.place)
     require(transfer[:3] == [order[2], order[3], order[4]], f"{event.place}: the transfer is not the order's")
+    require(transfer[0][:4] != bytes(4), f"{event.place}: an order has the id of a credit")
     _, subject = state.keyring.signer(signed, (7,), event.time, event.place)
     require(subject == state.owners.get(transfer[1]), f"{event.place}: {subject} does not own {transfer[1]}")
     account = state.accounts[transfer[1]]

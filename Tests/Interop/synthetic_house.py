@@ -342,7 +342,7 @@ class House:
                 "settlement",
                 now,
                 command,
-                {1: [command[:16], "issuance", account, amount, 1, issued]},
+                {1: [bytes(4) + command[:12], "issuance", account, amount, 1, issued]},
             )
 
     def prove(self, kind: str, key: str, name: str, digest: bytes, now: int) -> bytes:

@@ -190,10 +190,12 @@ package struct Ledger: Sendable {
         } else {
             guard transfer.amount > .zero else { return .amountZero }
         }
-        switch kind {
-        case .issued, .transferred, .held: return debit.allows(transfer.amount) ? nil : .exceedsCredits
-        case .posted(let hold), .voided(let hold): return refusal(of: transfer, resolving: hold)
-        }
+        let refusal: TransferRefusal? =
+            switch kind {
+            case .issued, .transferred, .held: debit.allows(transfer.amount) ? nil : .exceedsCredits
+            case .posted(let hold), .voided(let hold): self.refusal(of: transfer, resolving: hold)
+            }
+        return refusal ?? (kind != .issued && transfer.id.isOfCredit ? .idOfCredit : nil)
     }
 
     private func refusal(of transfer: Transfer, resolving id: TransferID) -> TransferRefusal? {

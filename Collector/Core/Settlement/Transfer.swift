@@ -5,12 +5,19 @@ package import Proofs
 package import Quantities
 
 extension TransferID: CustomStringConvertible {
-    /// Of the credit that follows an issuance: the first 16 bytes of SHA-256(its event id ‖ "credit").
+    /// Bytes of 0 that ids of credits begin with, and orders' ids must not: everybody can compute the id of a credit
+    /// before it is made, and an order that had taken it would keep the credit away for ever.
+    private static let creditPrefix = [UInt8](repeating: 0, count: 4)
+
+    /// Of the credit that follows an issuance: four bytes of 0 and the first 12 of SHA-256(its event id ‖ "credit").
     package init(creditFor issuance: Digest) {
-        let bytes = Digest(of: issuance.bytes, Array("credit".utf8)).bytes.prefix(16)
-        guard let id = Self(bytes) else { preconditionFailure("a digest has 32 bytes") }
+        let bytes = Self.creditPrefix + Digest(of: issuance.bytes, Array("credit".utf8)).bytes.prefix(12)
+        guard let id = Self(bytes) else { preconditionFailure("four bytes and twelve") }
         self = id
     }
+
+    /// Whether only a credit may have it.
+    package var isOfCredit: Bool { bytes.starts(with: Self.creditPrefix) }
 
     package var description: String { bytes.hex }
 

@@ -38,6 +38,8 @@ package enum TransferRefusal: UInt64, Error, Hashable, Sendable, CaseIterable {
     case holdExceeded = 24
     /// More than the account has, what is held for others left out.
     case exceedsCredits = 25
+    /// The id begins as those of credits do, which the house gives.
+    case idOfCredit = 26
 
     /// Whether the very same order can be accepted later. No `default`: a new case must decide.
     package var mayRetry: Bool {
@@ -46,7 +48,7 @@ package enum TransferRefusal: UInt64, Error, Hashable, Sendable, CaseIterable {
         case .malformed, .notOwner, .idTakenDebit, .idTakenCredit, .idTakenAmount, .idTakenKind, .idTakenHold,
             .idTakenMemo, .idTakenIssuedAt, .idRefused, .creditAccountOfHouse, .accountsEqual, .amountZero,
             .amountNotZero, .holdUnknown, .holdAlreadyPosted, .holdAlreadyVoided, .holdOtherDebit, .holdOtherCredit,
-            .holdExceeded, .exceedsCredits:
+            .holdExceeded, .exceedsCredits, .idOfCredit:
             false
         }
     }
@@ -90,6 +92,7 @@ package enum TransferRefusal: UInt64, Error, Hashable, Sendable, CaseIterable {
         case .holdExceeded: "post at most what is held"
         case .exceedsCredits:
             "the account has less available than that: sign a new order, with a new id, for less or later"
+        case .idOfCredit: "the house gives the ids that begin with four bytes of 0: choose a random one"
         }
     }
 }

@@ -45,6 +45,7 @@ struct LedgerTests {
         ("i a 9=ok; t1 a>b 1 at:+300000=ok; t2 a>b 1 at:+300001=issuedInFuture", "8/8 1/1 0/0"),
         // What.
         ("i a 9=ok; t1 a>z 1=creditAccountUnknown; t2 a>issuance 1=creditAccountOfHouse", "9/9 0/0 0/0"),
+        ("i a 9=ok; t0 a>b 1=idOfCredit; t0 a>b 2=idRefused; t1 a>b 1=ok", "8/8 1/1 0/0"),
         ("i a 9=ok; t1 a>a 1=accountsEqual; t2 a>b 0=amountZero; t3 a>b 1=ok", "8/8 1/1 0/0"),
         ("i a 9=ok; h1 a>b 3=ok; p2(1) a>b 0=amountZero; v3(1) a>b 3=amountNotZero; v4(1) a>b 0=ok", "9/9 0/0 0/0"),
         // A refused order is decided for ever, its id too; what may be retried is not.
@@ -97,6 +98,34 @@ struct LedgerTests {
     func finalMeansFinal(refusal: TransferRefusal) {
         #expect(!(refusal.isFinal && refusal.mayRetry))
         #expect(refusal.rawValue > TransferRefusal.notOwner.rawValue || !refusal.isFinal)
+    }
+
+    /// Everybody can compute the id of a credit to come: no order may take it, or the credit could never be made.
+    @Test func noOrderTakesTheIdOfACredit() throws {
+        var script = try LedgerScript()
+        _ = try script.run("i a 100")
+        let next = TransferID(creditFor: Digest(of: Array("issuance 2".utf8)))
+        let order = Order(
+            transfer: next, debit: Identifier("a")!, credit: Identifier("b")!, amount: Amount(minorUnits: 1), memo: "",
+            issuedAt: LedgerScript.now)
+        let envelope = LedgerScript.envelope(order)
+        let signed = SignedOrder(
+            order: order, identity: try SignedMessage(parsing: envelope, as: .order).identity, envelope: envelope,
+            signer: Identifier("e1")!)
+        let outcome = script.ledger.decide(signed, at: LedgerScript.now, isHalted: false)
+        #expect(try script.follow(outcome) == "idOfCredit")
+        #expect(try script.run("i a 50") == "i a 50=ok")
+        #expect(script.ledger.supply == 150)
+        // A Journal in which one stands does not fold.
+        let transfer = Transfer(
+            id: next, debit: order.debit, credit: order.credit, amount: order.amount, code: .transfer,
+            cause: signed.identity)
+        var other = try LedgerScript()
+        _ = try other.run("i a 100")
+        #expect(throws: LedgerError.refused(next, .idOfCredit)) {
+            try other.ledger.apply(
+                .transferPosted(Event.Ordered(transfer: transfer, order: envelope)), at: LedgerScript.now)
+        }
     }
 
     @Test func supplyIsWhatWasIssued() throws {
