@@ -112,7 +112,7 @@ extension HouseAudit {
     }
 
     /// Intake's state with what the Journal has added up to now: forks, and streams a person closed.
-    private func intakeHeld() -> IntakeState {
+    func intakeHeld() -> IntakeState {
         var state = evidence.intake
         for (_, body) in intakeEvents { state.apply(body) }
         return state
@@ -120,11 +120,7 @@ extension HouseAudit {
 
     /// No window reads them any more: memory stays with what is open.
     private func forgetSettled(at instant: UTCInstant) {
-        for site in registry.plant(at: instant).sites {
-            guard let settled = standing.settledThrough(site.entity.id) else { continue }
-            // What a counter without a settled reading may still look back to stays.
-            let bridge = registry.manifest(at: settled).bridgeMax
-            for gateway in site.gateways { evidence.admission.forget(gateway.id, through: settled + (0 - bridge)) }
-        }
+        evidence.admission.forgetSettled(
+            registry.plant(at: instant), standing, bridge: registry.manifest(at: instant).bridgeMax)
     }
 }

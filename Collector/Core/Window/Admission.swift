@@ -97,6 +97,29 @@ package struct Admission: Sendable {
         gateways[gateway]?.forget(through: instant)
     }
 
+    /// Forgets what no window reads again: of each gateway what all entities that it reads meters for, or that own it,
+    /// have settled, less `bridge`, which a counter without a settled reading may still look back.
+    ///
+    /// - Parameter plant: as in force at the end of the last window.
+    package mutating func forgetSettled(_ plant: RegisteredPlant, _ standing: Standing, bridge: Int64) {
+        var settled: [Identifier: UTCInstant?] = [:]
+        for site in plant.sites where !site.meteringPoints.isEmpty {
+            let own = standing.settledThrough(site.entity.id)
+            let meters = site.meteringPoints.flatMap(\.meters).compactMap { plant.meter($0) }
+            for gateway in site.gateways.map(\.id) + meters.map(\.gateway) {
+                guard let known = settled[gateway] else {
+                    settled[gateway] = .some(own)
+                    continue
+                }
+                // Nil: an entity that no window has had yet needs all there is.
+                settled[gateway] = .some(known.flatMap { known in own.map { min(known, $0) } })
+            }
+        }
+        for gateway in settled.keys {
+            if let through = settled[gateway] ?? nil { forget(gateway, through: through + (0 - bridge)) }
+        }
+    }
+
     /// Samples held of a gateway: what memory goes by.
     package func sampleCount(_ gateway: Identifier) -> Int { gateways[gateway]?.sampleCount ?? 0 }
 }

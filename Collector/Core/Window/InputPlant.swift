@@ -9,7 +9,7 @@ package struct InputPlant: Sendable {
     private var meters: [Identifier: Meter] = [:]
     private var spans: [Identifier: EntitySpan] = [:]
     private var openings: [CounterKey: CounterOpening] = [:]
-    private var opened: Set<[Identifier]> = []
+    private var opened: [[Identifier]: UTCInstant] = [:]
     private var pointsByEntity: [Identifier: [MeteringPoint]] = [:]
 
     package init(_ inputs: WindowInputs) {
@@ -27,7 +27,8 @@ package struct InputPlant: Sendable {
         for span in inputs.spans { spans[span.entity] = span }
         for opening in inputs.openings {
             openings[opening.key] = opening
-            opened.insert([opening.key.meteringPoint, opening.key.meter])
+            let meter = [opening.key.meteringPoint, opening.key.meter]
+            opened[meter] = max(opened[meter] ?? opening.time, opening.time)
         }
     }
 
@@ -37,8 +38,8 @@ package struct InputPlant: Sendable {
     package func span(of entity: Identifier) -> EntitySpan? { spans[entity] }
     package func opening(_ key: CounterKey) -> CounterOpening? { openings[key] }
 
-    /// Whether any counter of the meter has an opening there.
-    package func isOpened(meter: Identifier, at point: Identifier) -> Bool { opened.contains([point, meter]) }
+    /// The latest opening of the meter's counters there; nil without any.
+    package func opened(meter: Identifier, at point: Identifier) -> UTCInstant? { opened[[point, meter]] }
 
     /// By id.
     package func points(of entity: Identifier) -> [MeteringPoint] { pointsByEntity[entity] ?? [] }

@@ -1,5 +1,6 @@
 // What earlier windows left behind: the only memory between windows. Rebuilt from their outputs' trailers.
 
+internal import Metering
 package import Quantities
 
 /// Per entity: how far it is settled and what it carries; per counter: where its next difference starts; per metering
@@ -8,7 +9,14 @@ package struct Standing: Sendable {
     private var settled: [Identifier: UTCInstant] = [:]
     private var carries: [Identifier: Carry] = [:]
     private var openings: [Identifier: [CounterOpening]] = [:]
+    /// The latest of each meter's counter, at whichever metering point it was settled.
+    private var latest: [MeterCounter: CounterOpening] = [:]
     private var lifts: [Identifier: Lift] = [:]
+
+    private struct MeterCounter: Hashable, Sendable {
+        let meter: Identifier
+        let quantity: ObisCode
+    }
 
     package init() {}
 
@@ -27,13 +35,37 @@ package struct Standing: Sendable {
             openings[point] = Array(new[start..<end])
             start = end
         }
+        for opening in new {
+            let counter = MeterCounter(meter: opening.key.meter, quantity: opening.key.quantity)
+            if let known = latest[counter], known.time > opening.time { continue }
+            latest[counter] = opening
+        }
         for lift in newLifts { lifts[lift.meteringPoint] = lift }
     }
 
     /// Nil for an entity that no window has had yet: it starts with the window's start.
     package func settledThrough(_ entity: Identifier) -> UTCInstant? { settled[entity] }
     package func carry(_ entity: Identifier) -> Carry? { carries[entity] }
-    /// By key.
-    package func openings(at point: Identifier) -> [CounterOpening] { openings[point] ?? [] }
+
+    /// What the metering point's next differences start from, by key. Registers are settled, not metering points: a meter
+    /// that was elsewhere meanwhile goes on from where it was settled there, or its energy would count twice.
+    package func openings(at point: MeteringPoint) -> [CounterOpening] {
+        let gone = (openings[point.id] ?? []).filter { !point.meters.contains($0.key.meter) }
+        let own = point.meters.flatMap { meter in
+            [ObisCode.activeImport, .activeExport].compactMap { quantity in
+                latest[MeterCounter(meter: meter, quantity: quantity)]?.moved(to: point.id)
+            }
+        }
+        return (gone + own).sorted { $0.key < $1.key }
+    }
+
     package func lift(of point: Identifier) -> Lift? { lifts[point] }
+}
+
+extension CounterOpening {
+    fileprivate func moved(to point: Identifier) -> CounterOpening {
+        CounterOpening(
+            key: CounterKey(meteringPoint: point, meter: key.meter, quantity: key.quantity), epoch: epoch, count: count,
+            unit: unit, time: time, record: record, sampleIndex: sampleIndex)
+    }
 }

@@ -92,15 +92,16 @@ private struct CutBuilder {
                 ?? Carry(entity: entity, asset: asset, numerator: 0, denominator: manifest.rate.denominator))
         for point in site.meteringPoints {
             spanByPoint[point.id] = span
-            let opened = standing.openings(at: point.id)
+            let opened = standing.openings(at: point)
             openings += opened
             if let lift = standing.lift(of: point.id) { lifts.append(lift) }
             var samples: [MeterSamples] = []
             for meter in point.meters.compactMap({ plant.meter($0) }) {
-                let isOpened = opened.contains { $0.key.meter == meter.id }
+                // A meter that was settled elsewhere may be further than its new entity.
+                let settled = opened.filter { $0.key.meter == meter.id }.map(\.time).max()
                 var found = admission.samples(
                     ofMeter: meter.id, serial: meter.serial, gateway: meter.gateway,
-                    after: isOpened ? settledFrom : settledFrom + (0 - manifest.bridgeMax),
+                    after: settled.map { max($0, settledFrom) } ?? settledFrom + (0 - manifest.bridgeMax),
                     through: span.completeThrough,
                     isHeld: sources.isHeld)
                 let unknown = Set(found.usedReads.filter { profile(found.reads[$0].profile) == nil })

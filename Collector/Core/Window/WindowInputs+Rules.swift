@@ -40,12 +40,6 @@ extension WindowInputs {
     private func requirePlaces() throws(ShapeError) {
         let plant = InputPlant(self)
         for span in spans { try require(plant.entity(span.entity) != nil, "items 6", "entities of items 2") }
-        for opening in openings {
-            guard let site = plant.point(opening.key.meteringPoint), let span = plant.span(of: site.entity) else {
-                continue
-            }
-            try require(opening.time <= span.settledFrom, "items 5", "times at or before settled from")
-        }
         for point in points {
             guard let site = plant.point(point.meteringPoint), site.entity == point.entity else {
                 throw ShapeError("items 8", expected: "metering points of items 2 under their entity")
@@ -54,16 +48,19 @@ extension WindowInputs {
                 throw ShapeError("items 8", expected: "entities of items 6")
             }
             let meters = site.meters
-            let opened = meters.map { plant.isOpened(meter: $0, at: site.id) }
             let bridge = manifest.manifest.bridgeMax
+            let begins = meters.map { meter in
+                plant.opened(meter: meter, at: site.id).map { max($0, span.settledFrom) }
+                    ?? span.settledFrom + (0 - bridge)
+            }
             for reading in point.readings {
                 guard let index = meters.firstIndex(of: reads[reading.read].meter) else {
                     throw ShapeError("items 8", expected: "meters of the metering point")
                 }
-                let after = opened[index] ? span.settledFrom : span.settledFrom + (0 - bridge)
                 try require(
-                    after < reading.time && reading.time <= span.completeThrough, "items 8",
-                    "times after settled from (of an unopened meter: less the longest bridge), at most complete through"
+                    begins[index] < reading.time && reading.time <= span.completeThrough, "items 8",
+                    "times after settled from and the meter's openings (of an unopened meter: after settled from less the "
+                        + "longest bridge), at most complete through"
                 )
             }
         }

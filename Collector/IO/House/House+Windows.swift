@@ -194,13 +194,9 @@ extension House {
 
     /// Samples that no window will read again go.
     func forgetSettled() {
-        let plant = state.registry.plant(at: now())
-        for site in plant.sites {
-            guard let settled = standing.settledThrough(site.entity.id) else { continue }
-            // What a counter without a settled reading may still look back to stays.
-            let bridge = state.registry.manifest(at: settled).bridgeMax
-            for gateway in site.gateways { admission.forget(gateway.id, through: settled + (0 - bridge)) }
-        }
+        guard let end = state.windows.last(where: { $0.seal != nil })?.cut.end else { return }
+        admission.forgetSettled(
+            state.registry.plant(at: end), standing, bridge: state.registry.manifest(at: end).bridgeMax)
     }
 
     // MARK: - Replayed

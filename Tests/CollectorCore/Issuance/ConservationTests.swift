@@ -85,7 +85,8 @@ struct ConservationTests {
                 plant.admission.forget(id("gw-1"), through: verdict.settledThrough + -day)
             }
         }
-        let last = try #require(standing.openings(at: id("serf-1")).last { $0.key.quantity == .activeExport })
+        let point = try #require(house.registry.meteringPoint(id("serf-1"), at: anchor))
+        let last = try #require(standing.openings(at: point).last { $0.key.quantity == .activeExport })
         #expect(total == Int64(last.count) - Int64(try #require(opened)), "seed \(seed)")
         #expect(total > 0, "seed \(seed)")
     }
