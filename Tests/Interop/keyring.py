@@ -26,6 +26,7 @@ class Registration:
     kind: int
     subject: tuple[Any, ...]
     number: int
+    said: int
     effective: int
     body: dict[int, Any]
 
@@ -83,9 +84,12 @@ class Keyring:
         before = [each for each in self.registrations if (each.kind, each.subject) == (kind, subject)]
         require(all(each.number < value[3] for each in before), f"{event.place}: its number does not rise")
         require(
-            all(each.effective <= value[4] for each in before), f"{event.place}: takes effect before an earlier one"
+            all(each.said <= value[4] for each in before), f"{event.place}: takes effect before an earlier one"
         )
-        self.registrations.append(Registration(kind, subject, value[3], value[4], body))
+        # Records that were taken are not judged again by what replaces a gateway or its key.
+        judges_records = kind == 6 or kind == 2 and body[2] == 6
+        effective = max(value[4], event.time + 1) if before and judges_records else value[4]
+        self.registrations.append(Registration(kind, subject, value[3], value[4], effective, body))
 
     def _check_signatures(self, signed: list[Envelope], value: dict[int, Any], event: JournalEvent) -> None:
         persons = self.signers(13, event.time)

@@ -46,7 +46,7 @@ extension Registry {
 
     /// The version in force: the last one whose effective instant is not later.
     package func document(_ subject: RegistrationSubject, at instant: UTCInstant) -> RegisteredDocument? {
-        versions[subject]?.last { $0.registration.effectiveFrom <= instant }
+        versions[subject]?.last { $0.inForceFrom <= instant }
     }
 
     private func inForce(_ kind: UInt64, _ id: Identifier, _ instant: UTCInstant) -> RegisteredDocument? {

@@ -11,11 +11,14 @@ package struct RegisteredDocument: Hashable, Sendable {
     package let id: Digest
     package let payload: [UInt8]
     package let registration: Registration
+    /// When it takes effect: its own word, but for what records are judged by. See ``Registry/register(_:at:check:)``.
+    package let inForceFrom: UTCInstant
 
-    package init(id: Digest, payload: [UInt8], registration: Registration) {
+    package init(id: Digest, payload: [UInt8], registration: Registration, inForceFrom: UTCInstant? = nil) {
         self.id = id
         self.payload = payload
         self.registration = registration
+        self.inForceFrom = inForceFrom ?? registration.effectiveFrom
     }
 }
 
@@ -98,7 +101,10 @@ package struct Registry: Sendable {
 
     /// Takes a registration, or tells that exactly this one stands already.
     ///
-    /// - Parameter instant: time of the command; persons' keys must be in force then.
+    /// What replaces a gateway or its key takes effect after `instant` at the earliest: records that came before were
+    /// taken under what was known then, and whoever folds them again must come to the same answer.
+    ///
+    /// - Parameter instant: time of the event; persons' keys must be in force then.
     /// - Returns: false when nothing changed: the same payload under the same number is there.
     @discardableResult
     package mutating func register(
@@ -124,7 +130,12 @@ package struct Registry: Sendable {
         }
         try requireReferences(registration.body)
         try requireUnclaimed(registration.body, from: registration.effectiveFrom)
-        apply(RegisteredDocument(id: document.id, payload: document.payload, registration: registration), subject)
+        let isRetroactive = versions[subject] != nil && registration.body.judgesRecords
+        apply(
+            RegisteredDocument(
+                id: document.id, payload: document.payload, registration: registration,
+                inForceFrom: isRetroactive ? max(registration.effectiveFrom, instant + 1) : registration.effectiveFrom),
+            subject)
         return true
     }
 
@@ -226,6 +237,15 @@ extension Registration.Body {
         case .organisation, .entity, .gateway: false
         case .key(let key): key.role != .person
         case .meteringPoint, .meter: true
+        }
+    }
+
+    /// Whether it decides about records when they come: whose key signs them, how far a gateway's clock may be off.
+    fileprivate var judgesRecords: Bool {
+        switch self {
+        case .gateway: true
+        case .key(let key): key.role == .gateway
+        case .organisation, .entity, .meteringPoint, .meter: false
         }
     }
 

@@ -51,7 +51,7 @@ extension Registry {
         let inForce = key(of: id, role: .gateway, at: instant)?.spki
         var keys: [GatewayKeys.Key] = []
         let subject = RegistrationSubject(kind: 2, role: KeyRole.gateway.rawValue, id: id)
-        for document in versions[subject] ?? [] where document.registration.effectiveFrom <= instant {
+        for document in versions[subject] ?? [] where document.inForceFrom <= instant {
             guard case .key(let key) = document.registration.body else { continue }
             keys.removeAll { $0.spki == key.spki }
             let isRevoked = key.validTo <= document.registration.effectiveFrom

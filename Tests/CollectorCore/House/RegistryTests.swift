@@ -143,6 +143,26 @@ struct RegistryTests {
         #expect(registry.key(of: id("audit"), role: .auditor, at: anchor + hour)?.spki == [2, 2])
     }
 
+    /// A new key of a gateway that says it was in force before it was registered: what the old key signed until then was
+    /// taken, and is found in order by whoever folds it again. Others' keys are asked for at their events only.
+    @Test(arguments: [(KeyRole.gateway, "gw-1", hour), (.auditor, "audit", -1)])
+    func whatWasTakenIsNotJudgedAgain(role: KeyRole, subject: String, firstMoment: Int64) throws {
+        var registry = try TestHouse().registry
+        for (number, spki, at) in [(1, [1, 1], anchor), (2, [2, 2], anchor + hour)] as [(UInt64, [UInt8], UTCInstant)] {
+            let payload = Registration(number: number, effectiveFrom: anchor, body: key(role, subject, spki: spki))
+                .encoded
+            try registry.register(
+                try TestSigner.document(payload, .registration, by: [TestHouse.root] + TestHouse.persons), at: at,
+                check: TestSigner.check)
+        }
+        #expect(
+            registry.key(of: id(subject), role: role, at: anchor + firstMoment)?.spki
+                == (firstMoment < 0 ? nil : [1, 1]))
+        #expect(registry.key(of: id(subject), role: role, at: anchor + firstMoment + 1)?.spki == [2, 2])
+        let keys = registry.gatewayKeys(id("gw-1"), at: anchor + hour)?.keys.map(\.spki)
+        #expect(role != .gateway || keys == [[1, 1]])
+    }
+
     @Test func genesisNeedsARootUnderItsManifest() throws {
         let genesis = try TestHouse().registry.genesis
         #expect(try Genesis(decoding: genesis.encoded) == genesis)
