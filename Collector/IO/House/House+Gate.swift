@@ -31,13 +31,14 @@ extension House {
     }
 
     private func decide(_ window: WindowProgress) throws {
+        let instant = decisionTime()
         guard
             let decision = gate.decision(
-                window.window, registry: state.registry, conditions: conditions(window), at: now()),
+                window.window, registry: state.registry, conditions: conditions(window), at: instant),
             gate.isNews(decision)
         else { return }
         let envelope = try sign(decision.encoded, as: .decision)
-        try append(try gate.drafts(of: decision, envelope: envelope.encoded))
+        try append(try gate.drafts(of: decision, envelope: envelope.encoded), at: instant)
     }
 
     private func conditions(_ window: WindowProgress) -> GateConditions {
@@ -85,14 +86,15 @@ extension House {
 
     func take(proof message: SignedMessage) throws -> Digest {
         try catchUp()
-        switch gate.decide(proof: message.encoded, registry: state.registry, at: now(), isSigned: isSigned) {
+        let instant = decisionTime()
+        switch gate.decide(proof: message.encoded, registry: state.registry, at: instant, isSigned: isSigned) {
         case .known(let id): return id
         case .refused(let refusal):
             throw Problem(
                 .unprocessableContent, "proof-refused", "The proof is not taken", detail: refusal.advice,
                 code: Int64(refusal.rawValue))
         case .accepted(let draft):
-            try append([draft])
+            try append([draft], at: instant)
             let proof = try Proof(decoding: message.payload)
             try settle(proof.window)
             return message.identity

@@ -17,12 +17,13 @@ extension House {
     /// counts; the very same envelope again is answered with its id.
     func take(statement message: SignedMessage) throws -> Digest {
         try catchUp()
+        let instant = decisionTime()
         let statement: SourceStatement
         do { statement = try SourceStatement(decoding: message.payload) } catch {
             throw Problem.badRequest(
                 "not a source statement", detail: "\(error): docs/formats/documents.md has its shape")
         }
-        guard let role = statement.source.role, let key = state.registry.key(kid: message.kid, role: role, at: now()),
+        guard let role = statement.source.role, let key = state.registry.key(kid: message.kid, role: role, at: instant),
             isSigned(message, key.spki)
         else { throw unknownSigner("a registered key of the source \(statement.source.rawValue)") }
         guard state.registry.meteringPoint(statement.meteringPoint, at: statement.from) != nil else {
@@ -42,25 +43,26 @@ extension House {
                 .conflict, "statement-exists", "Another statement stands for this source, metering point and day",
                 detail: "the first accepted counts; a correction needs a dispute")
         }
-        try append([draft])
+        try append([draft], at: instant)
         return message.identity
     }
 
     func take(review message: SignedMessage) throws -> Digest {
         try catchUp()
+        let instant = decisionTime()
         let review: Review
         do { review = try Review(decoding: message.payload) } catch {
             throw Problem.badRequest("not a review", detail: "\(error): docs/formats/documents.md has its shape")
         }
-        guard let key = state.registry.key(kid: message.kid, role: .person, at: now()), isSigned(message, key.spki)
+        guard let key = state.registry.key(kid: message.kid, role: .person, at: instant), isSigned(message, key.spki)
         else {
             throw unknownSigner("a registered person's key")
         }
-        guard state.registry.meteringPoint(review.meteringPoint, at: now()) != nil else {
+        guard state.registry.meteringPoint(review.meteringPoint, at: instant) != nil else {
             throw Problem.badRequest("unknown metering point", detail: "\(review.meteringPoint) is not registered")
         }
         let draft = Event.reviewReceived(Event.Received(envelope: message.encoded)).draft(commandID: message.identity)
-        try append(try missing([draft]))
+        try append(try missing([draft]), at: instant)
         return message.identity
     }
 
@@ -75,17 +77,19 @@ extension House {
     /// Decides about an order: posted, the same answer again, or a numbered refusal.
     func take(order message: SignedMessage) throws -> (view: JSON, isNew: Bool) {
         try catchUp()
+        let instant = decisionTime()
         let signed: SignedOrder
         do {
-            signed = try SignedOrder(envelope: message.encoded, registry: state.registry, at: now(), isSigned: isSigned)
+            signed = try SignedOrder(
+                envelope: message.encoded, registry: state.registry, at: instant, isSigned: isSigned)
         } catch { throw problem(error) }
-        switch ledger.decide(signed, at: now(), isHalted: gate.isHalted) {
+        switch ledger.decide(signed, at: instant, isHalted: gate.isHalted) {
         case .known(let entry): return (view(entry), false)
         case .refused(let refusal, let draft):
-            if let draft { try append(try missing([draft])) }
+            if let draft { try append(try missing([draft]), at: instant) }
             throw problem(refusal)
         case .accepted(let draft):
-            try append([draft])
+            try append([draft], at: instant)
             guard let entry = ledger.entry(signed.order.transfer) else {
                 throw Problem(
                     .internalServerError, "internal", "The transfer is not in the ledger",

@@ -94,13 +94,19 @@ actor House {
 
     func now() -> UTCInstant { clock.now(real: realNow()) }
 
+    /// The time at which an event that is decided now will stand in the Journal. Whose key is in force is asked at this
+    /// instant and the event gets the very same: a key that ended in between would else be found wanting when the
+    /// Journal is read again.
+    func decisionTime() -> UTCInstant { max(now(), state.lastTime) }
+
     // MARK: - The Journal
 
     /// Appends drafts of any stages in their order and folds them. Each stage's run is one transaction; a crash between
     /// two runs is repaired at start, where what is missing is decided again with the same ids.
     ///
     /// An append that fails may stand all the same: then the log is read on, and it counts when it is there.
-    func append(_ drafts: [JournalDraft]) throws {
+    /// - Parameter instant: the ``decisionTime()`` of what was decided by keys in force; nil: now.
+    func append(_ drafts: [JournalDraft], at instant: UTCInstant? = nil) throws {
         // Whoever decides catches up first: a decision on less than the whole Journal may contradict it.
         guard !isUncertain else {
             throw HouseFileError(
@@ -112,7 +118,7 @@ actor House {
             rest = rest.dropFirst(run.count)
             let batch = JournalBatch(stage: stage, after: sequences[stage] ?? 0, drafts: Array(run))
             do {
-                for event in try stores.journal.append(batch, now: now()) { try foldAppended(event) }
+                for event in try stores.journal.append(batch, now: instant ?? now()) { try foldAppended(event) }
             } catch let error as LogError {
                 isUncertain = true
                 try catchUp()
