@@ -104,7 +104,9 @@ final class EvidenceFold {
             throw AuditFailure(place, "its envelope has \(envelope.count) bytes, the entry says \(entry.envelopeBytes)")
         }
         let own = record.place
-        guard own.gateway == entry.gateway, own.stream == entry.stream, own.sequence == entry.sequence else {
+        // A skip that begins before the last number held stands at the one after that: requireNext knows which it is.
+        let isPlaced = own.sequence == entry.sequence || (record.skip != nil && own.sequence < entry.sequence)
+        guard own.gateway == entry.gateway, own.stream == entry.stream, isPlaced else {
             throw AuditFailure(
                 place, "the record is of gateway \(own.gateway), stream \(own.stream), seq \(own.sequence)")
         }
@@ -122,7 +124,10 @@ final class EvidenceFold {
             held: { stream, sequence in Self.identity(stream, sequence, in: image.entries[..<Int(position.index)]) },
             isSigned: tools.isSigned)
         switch outcome {
-        case .append: return
+        case .append(_, let first):
+            guard first == entry.sequence else {
+                throw AuditFailure(place, "is next as seq \(first), the entry says \(entry.sequence)")
+            }
         case .duplicate: throw AuditFailure(place, "stands in the log a second time")
         case .notNext(_, let from):
             throw AuditFailure(place, "the chain has a hole: seq \(from) of this stream is missing")

@@ -15,9 +15,13 @@ struct GateCheck {
     private let manifest: Manifest
     /// Of the window's output, by verifiers whose keys are in force.
     private let words: [Word]
+    private let registry: Registry
+    private let instant: UTCInstant
 
     init(_ window: AuditedWindow, _ registry: Registry, at instant: UTCInstant) {
         self.window = window
+        self.registry = registry
+        self.instant = instant
         let manifest = registry.manifest(at: window.cut.start)
         self.manifest = manifest
         words = window.proofs.compactMap { received in
@@ -54,7 +58,19 @@ struct GateCheck {
                     "\(organisations.count) of \(manifest.gate.quorum) organisations had a fresh, valid \(kind.rawValue) proof in"
             }
         }
-        return nil
+        return isOutsideReplayLacking(for: principal, last)
+            ? "no organisation but the entity's had replayed it, which an amount like this needs" : nil
+    }
+
+    private func isOutsideReplayLacking(for principal: Identifier, _ words: [Word]) -> Bool {
+        let lines = window.outcome.output.allocations.filter { $0.principal == principal }
+        let amount = lines.reduce(Int128(0)) { $0 + Int128($1.amount.minorUnits) }
+        guard let above = manifest.outsideReplayAbove, amount > Int128(above) else { return false }
+        let own = lines.compactMap { registry.entity($0.entity, at: instant)?.organisation }
+        return !words.contains { word in
+            word.isFresh && !own.contains(word.key.organisation)
+                && word.received.proof.replayDigest == window.outcome.outputDigest
+        }
     }
 
     /// Proofs that speak for the principal, for people.

@@ -84,7 +84,15 @@ extension HouseAudit {
         guard proof.issuedAt <= event.time else {
             throw AuditFailure(place, "was issued at \(proof.issuedAt), in the future")
         }
-        windows[try window(proof.window, place)].proofs.append(
+        let index = try window(proof.window, place)
+        guard
+            !windows[index].proofs.contains(where: {
+                $0.proof.verifier == proof.verifier && $0.proof.kind != proof.kind
+            })
+        else {
+            throw AuditFailure(place, "\(proof.verifier) had signed another kind for \(proof.window)")
+        }
+        windows[index].proofs.append(
             ReceivedProof(proof: proof, identity: message.identity, kid: message.kid, position: event.position))
         summary.proofs += 1
     }
@@ -96,8 +104,9 @@ extension HouseAudit {
         guard let seal = window.seal, decision.outputDigest == seal.outputDigest else {
             throw AuditFailure(place, "decides about a digest that is not sealed")
         }
-        guard decision.decidedAt <= event.time else {
-            throw AuditFailure(place, "was decided at \(decision.decidedAt), after its own event")
+        // Earlier, and proofs that are stale by now would count as fresh.
+        guard decision.decidedAt == event.time else {
+            throw AuditFailure(place, "was decided at \(decision.decidedAt), its event stands at \(event.time)")
         }
         let check = GateCheck(window, registry, at: decision.decidedAt)
         guard decision.acceptanceDigest == check.acceptanceDigest else {
@@ -111,7 +120,7 @@ extension HouseAudit {
             guard principals.contains(line.principal) else {
                 throw AuditFailure(place, "allows \(line.principal), who has no allocation")
             }
-            if let missing = check.missing(for: line.principal) {
+            if let missing = hindrance(to: line.principal, window) ?? check.missing(for: line.principal) {
                 throw AuditFailure(place, "allows \(line.principal) in \(decision.window): \(missing)")
             }
             windows[index].allowed.append(line.principal)
@@ -121,6 +130,21 @@ extension HouseAudit {
             throw AuditFailure(place, "holds \(principal), who was allowed before: an ALLOW is for ever")
         }
         summary.decisions += 1
+    }
+
+    /// What forbids any ALLOW, whatever proofs there are.
+    private func hindrance(to principal: Identifier, _ window: AuditedWindow) -> String? {
+        if !unreconciled.isEmpty { return "the lost tail of a log was not reconciled" }
+        let entities = window.outcome.output.allocations.filter { $0.principal == principal }.map(\.entity)
+        let held = intakeHeld()
+        for site in registry.plant(at: window.cut.start).sites where entities.contains(site.entity.id) {
+            let disputed = site.gateways.first { gateway in
+                guard let state = held.gateway(gateway.id) else { return false }
+                return state.births.contains { [.forked, .cloned].contains(state.hold($0, .max)) }
+            }
+            if let disputed { return "two histories of \(disputed.id) waited for a person" }
+        }
+        return nil
     }
 
     func issue(_ body: Event.IssuanceComplete, _ event: JournalEvent, _ place: AuditPlace) throws {

@@ -60,6 +60,9 @@ extension HouseAudit {
         _ envelope: [UInt8], _ transfer: Transfer, _ event: JournalEvent, _ place: AuditPlace
     ) throws {
         let message = try message(envelope, as: .order, place)
+        guard unreconciled.isEmpty else {
+            throw AuditFailure(place, "moves K$ while the lost tail of a log was not reconciled")
+        }
         guard let entity = ledger.account(transfer.debit)?.entity,
             let key = registry.key(kid: message.kid, role: .owner, at: event.time), key.subject == entity,
             tools.isSigned(message, key.spki)

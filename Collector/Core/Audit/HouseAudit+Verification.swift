@@ -17,7 +17,7 @@ extension HouseAudit {
         }
         let isTaken = statements.contains { known in
             known.statement.source == statement.source && known.statement.meteringPoint == statement.meteringPoint
-                && known.statement.from == statement.from
+                && known.statement.from == statement.from && known.statement.to == statement.to
         }
         guard !isTaken else {
             throw AuditFailure(

@@ -28,6 +28,8 @@ package final class HouseAudit {
     var reviews: [ReviewInput] = []
     /// Issuances by event id.
     var issuances: [Digest: Event.IssuanceComplete] = [:]
+    /// Logs that lost their tail and are not reconciled at this event.
+    var unreconciled: [LogName] = []
     /// Intake's events, judged when all evidence is folded.
     var intakeEvents: [(event: JournalEvent, body: Event)] = []
 
@@ -82,7 +84,8 @@ package final class HouseAudit {
             }
         case .registered(let body): try register(body, event, place)
         case .epochOpened(let body): try open(body, place)
-        case .epochReconciled, .recordRefused: break
+        case .epochReconciled(let body): unreconciled.removeAll { $0 == body.log }
+        case .recordRefused: break
         case .findingMade, .streamForked, .streamEnded, .gatewayCloned, .identityChanged:
             intakeEvents.append((event, body))
         case .windowCut(let body): try await cut(body, event, place)
@@ -141,7 +144,8 @@ package final class HouseAudit {
     private func open(_ body: Event.EpochOpened, _ place: AuditPlace) throws {
         do {
             let document = try Document(body.document, as: .epoch)
-            _ = try EpochDocument(decoding: document.payload)
+            let epoch = try EpochDocument(decoding: document.payload)
+            unreconciled.append(epoch.log == .journal ? .journal : .evidence)
             let roots = images.genesis.keys.roots
             let isSigned = document.envelopes.contains { envelope in roots.contains { tools.isSigned(envelope, $0) } }
             guard isSigned else { throw AuditFailure(place, "is not signed by a root key") }

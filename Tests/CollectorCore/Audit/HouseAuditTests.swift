@@ -23,6 +23,41 @@ struct HouseAuditTests {
         #expect(!summary.isPinned)
     }
 
+    /// A skip may begin before the last number held: it stands at the one after that.
+    @Test func aSkipOverWhatIsHeldHolds() async throws {
+        let house = try PublishedHouse(
+            Misdeed(record: { sequence, record in
+                guard sequence == 9 else { return record }
+                let skip = Skip(
+                    to: 9, identity: .test("lost"), reason: "test", firstClock: record.clock, lastClock: record.clock,
+                    losses: [])
+                return Record(
+                    place: RecordPlace(
+                        gateway: record.place.gateway, stream: record.place.stream, sequence: 1, previous: .zero),
+                    clock: record.clock, completeThrough: record.completeThrough, body: .skip(skip))
+            }))
+        #expect(try await house.verify().supply == 36_000_000)
+    }
+
+    /// A statement of another span is of another day: the house took it.
+    @Test func aStatementOfHalfADayIsNoSecondOne() async throws {
+        let house = try PublishedHouse(
+            Misdeed(also: { draft in
+                guard draft.kind == Event.Kind.statementReceived.rawValue else { return [] }
+                let own = TestHouse.statement(.auditor, 0, 12_000)
+                let half = SourceStatement(
+                    source: own.source, meteringPoint: own.meteringPoint, from: own.from, to: own.from + day / 2,
+                    wattHours: 12_000, resolutionWattHours: 10, inputs: [], issuedAt: own.issuedAt, method: "test")
+                let message = try SignedMessage.signing(
+                    half.encoded, as: .statement, with: PublishedHouse.keyPairs["auditor"]!)
+                return [
+                    Event.statementReceived(Event.Received(envelope: message.encoded))
+                        .draft(commandID: message.identity)
+                ]
+            }))
+        #expect(try await house.verify().statements == 2)
+    }
+
     @Test func pinsNameTheHouse() async throws {
         let house = try PublishedHouse()
         let root = house.keys["root"]!.publicKey.spki

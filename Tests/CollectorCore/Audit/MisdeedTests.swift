@@ -156,6 +156,92 @@ private let gate: [NamedMisdeed] = [
     },
 ]
 
+/// Alters every decision and signs it again.
+private func deciding(_ change: @escaping @Sendable (GateDecision) -> GateDecision) -> (JournalDraft) throws ->
+    JournalDraft
+{
+    { draft in
+        guard draft.kind == Event.Kind.authorizationDecided.rawValue,
+            case .authorizationDecided(let body) = try Event(kind: draft.kind, body: draft.payload.body)
+        else { return draft }
+        let changed = change(try GateDecision(decoding: payload(body, .decision)))
+        return Event.authorizationDecided(try signed(changed.encoded, .decision, by: "seal"))
+            .draft(commandID: draft.payload.commandID, ordinal: draft.payload.ordinal)
+    }
+}
+
+/// Writes an event after each of one kind.
+private func after(
+    _ kind: Event.Kind, _ event: @escaping @Sendable (Event) throws -> Event?
+) -> (JournalDraft) throws -> [JournalDraft] {
+    { draft in
+        guard draft.kind == kind.rawValue else { return [] }
+        let found = try event(try Event(kind: draft.kind, body: draft.payload.body))
+        return found.map { [$0.draft(commandID: .test("after \(draft.eventID)"))] } ?? []
+    }
+}
+
+private func opened(_: Event) throws -> Event {
+    let epoch = EpochDocument(
+        log: .evidence, endedOrigin: "test.example/house/evidence/1", lastCheckpoint: [], openedAt: anchor)
+    let envelope = try SignedMessage.signing(epoch.encoded, as: .epoch, with: PublishedHouse.keyPairs["root"]!)
+    return .epochOpened(Event.EpochOpened(document: try Document([envelope]).cbor))
+}
+
+private let release: [NamedMisdeed] = [
+    NamedMisdeed("a decision of an earlier hour, when proofs were fresh", finding: "its event stands at") {
+        Misdeed(
+            draft: deciding {
+                GateDecision(
+                    window: $0.window, outputDigest: $0.outputDigest, acceptanceDigest: $0.acceptanceDigest,
+                    lines: $0.lines, decidedAt: $0.decidedAt + -1)
+            })
+    },
+    NamedMisdeed("an amount that nobody outside replayed", finding: "no organisation but the entity's") {
+        Misdeed(
+            draft: deciding {
+                GateDecision(
+                    window: $0.window, outputDigest: $0.outputDigest, acceptanceDigest: $0.acceptanceDigest,
+                    lines: $0.lines.map { GateDecision.Line(principal: $0.principal, isAllowed: true) },
+                    decidedAt: $0.decidedAt)
+            }, outsideReplayAbove: 1, verifier: "operator")
+    },
+    NamedMisdeed("an ALLOW while a lost tail is not reconciled", finding: "lost tail") {
+        Misdeed(also: after(.windowCut, opened))
+    },
+    NamedMisdeed("a transfer while a lost tail is not reconciled", finding: "moves K$ while") {
+        Misdeed(
+            also: after(.accountCredited) { event in
+                guard case .accountCredited(let body) = event, body.transfer.amount.minorUnits == 4_800_000 else {
+                    return nil
+                }
+                return try opened(event)
+            })
+    },
+    NamedMisdeed("an ALLOW while two histories of a gateway wait", finding: "two histories") {
+        Misdeed(
+            also: after(.windowCut) { _ in
+                .streamForked(
+                    Event.StreamForked(
+                        gateway: id("gw-1"), stream: TestGateway().stream, sequence: 9, identityHeld: .test("one"),
+                        otherEnvelope: [1]))
+            })
+    },
+    NamedMisdeed("a verifier who signs two kinds", finding: "another kind") {
+        Misdeed(
+            also: after(.proofReceived) { event in
+                guard case .proofReceived(let body) = event else { return nil }
+                let own = try Proof(decoding: payload(body, .proof))
+                guard own.kind == .acknowledged else { return nil }
+                let other = Proof(
+                    kind: .payoutReconciled, window: own.window, outputDigest: own.outputDigest, principal: nil,
+                    isValid: true, issuedAt: own.issuedAt, expiresAt: own.expiresAt, verifier: own.verifier,
+                    replayDigest: own.replayDigest)
+                return .proofReceived(try signed(other.encoded, .proof, by: "finance"))
+            })
+    },
+]
+
 private let readings: [NamedMisdeed] = [
     NamedMisdeed("a reading left out", finding: "is left out") {
         Misdeed(inputs: { $0.points[0].readings.remove(at: 7) })
@@ -191,7 +277,7 @@ private let readings: [NamedMisdeed] = [
 ]
 
 struct MisdeedTests {
-    @Test(arguments: money + gate + readings)
+    @Test(arguments: money + gate + release + readings)
     func isNamed(misdeed: NamedMisdeed) async throws {
         let house = try PublishedHouse(misdeed.make())
         let failure = await #expect(throws: AuditFailure.self) { _ = try await house.verify() }
