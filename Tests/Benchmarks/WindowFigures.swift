@@ -89,8 +89,8 @@ enum WindowFigures {
         let computed = try Phase { result = computeWindow(inputs) }
         guard let (outcome, transcript) = result else { throw KitError("no outcome") }
         let settled = outcome.verdicts.filter(\.isSettled).count
-        guard settled == outcome.verdicts.count else {
-            throw KitError("\(settled) of \(outcome.verdicts.count) settle")
+        if let verdict = outcome.verdicts.first(where: { !$0.isSettled }) {
+            throw KitError("\(settled) of \(outcome.verdicts.count) settle: \(verdict)")
         }
         let sealed = try Phase {
             for segment in transcript.segments { _ = try objects.put(segment.bytes) }

@@ -24,12 +24,13 @@ private func runAll(_ names: [String]) throws {
         let child = try ChildProcess("/proc/self/exe", ["--rows", name], outputPath: place.file("rows"))
         while child.poll() == nil { usleep(100_000) }
         let lines = try child.output.split(separator: "\n").map(String.init)
-        guard child.poll() == .exited(0) else { throw KitError("\(name) failed:\n" + lines.joined(separator: "\n")) }
-        rows += lines.compactMap(Row.init(line:))
-        print("\(name): done")
+        let own = lines.compactMap(Row.init(line:))
+        rows += own
+        print(own.isEmpty ? "" : "\(name):\n\(Row.table(own))\n")
         fflush(nil)
+        guard child.poll() == .exited(0) else { throw KitError("\(name) failed:\n" + lines.joined(separator: "\n")) }
     }
-    print("\n" + Row.table(rows))
+    print("all:\n" + Row.table(rows))
 }
 
 private let words = Array(CommandLine.arguments.dropFirst())
