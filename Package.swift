@@ -68,6 +68,7 @@ let package = Package(
         room("Settings", "Shared/Settings", ["CYAML"]),
         room("Keys", "Shared/Keys", ["COpenSSL", "Evidence", "Proofs"]),
         room("MQTT", "Shared/MQTT", ["CMosquitto"]),
+        room("Supervision", "Shared/Supervision"),
 
         // Agent: Core decides, IO touches the world, Command builds the parts.
         room("AgentCore", "Agent/Core", ["CBOR", "Evidence", "Metering", "Proofs", "Quantities"]),
@@ -75,7 +76,7 @@ let package = Package(
             "AgentIO", "Agent/IO",
             [
                 "AgentCore", "CBOR", "CLinux", "CSQLite", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
-                "Quantities", "Settings",
+                "Quantities", "Settings", "Supervision",
             ]),
         command(
             "kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "Keys", "Settings"], exclude: ["sample.yaml"]),
@@ -89,7 +90,7 @@ let package = Package(
             "CollectorIO", "Collector/IO",
             [
                 "CBOR", "CollectorCore", "CollectorJournal", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
-                "Quantities", "Settings", http, httpTypes, lifecycle, signals, logging,
+                "Quantities", "Settings", "Supervision", http, httpTypes, lifecycle, signals, logging,
             ]),
         room("CollectorClient", "Collector/Client", [httpClient, nio, nioHTTP]),
         command(
@@ -124,6 +125,7 @@ let package = Package(
         tests("SettingsTests", "Tests/Settings", ["Kit", "Settings"]),
         tests("KeysTests", "Tests/Keys", ["COpenSSL", "Evidence", "Keys", "Kit", "Quantities"]),
         tests("MQTTTests", "Tests/MQTT", ["Kit", "MQTT"]),
+        tests("SupervisionTests", "Tests/Supervision", ["Kit", "Supervision"]),
         tests(
             "AgentCoreTests", "Tests/AgentCore",
             ["AgentCore", "CBOR", "Evidence", "Kit", "Metering", "Proofs", "Quantities", "Settings"]),

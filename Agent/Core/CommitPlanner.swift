@@ -78,6 +78,14 @@ package struct CommitPlanner: Sendable {
         opened.count >= register.meters.count || now - start >= Self.openingMax
     }
 
+    /// Other meters from here on: ``isOpen(since:now:)`` waits for those whose bus begins anew.
+    ///
+    /// Everything read before must be in bodies by now: the next birth no longer explains it.
+    package mutating func exchange(_ meters: [ConfiguredMeter], kept: Set<UInt64>) {
+        register = register.exchanged(for: meters, kept: kept)
+        opened.formIntersection(kept)
+    }
+
     /// The next stream begins: its first record is a birth.
     package mutating func begin(after predecessor: Birth.Predecessor?) {
         born = nil

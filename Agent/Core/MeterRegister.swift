@@ -39,21 +39,42 @@ package struct MeterIdentity: Hashable, Sendable {
 
 /// The meters of a gateway as they are known now: the matter of the next birth.
 package struct MeterRegister: Hashable, Sendable {
-    /// By index; nil while a SunSpec meter's chain is not known.
+    /// By position; nil while a SunSpec meter's chain is not known.
     package private(set) var plans: [MeterPlan?]
     package private(set) var identities: [MeterIdentity]
     package let meters: [ConfiguredMeter]
     /// Meter by number of an identity read; only looked up, never walked.
     private var identityReads: [UInt64: Int] = [:]
+    /// Position by index; only looked up. They differ once the configuration changed while running.
+    private let positions: [UInt64: Int]
 
     package init(_ meters: [ConfiguredMeter]) {
         self.meters = meters
         plans = meters.map { _ in nil }
         identities = meters.map { _ in MeterIdentity() }
+        positions = Dictionary(
+            meters.enumerated().map { ($0.element.index, $0.offset) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Other meters from here on, while the agent runs. What a meter of the same id and profile said of itself is not
+    /// forgotten, as after a restart; plans stay where the bus goes on.
+    ///
+    /// - Parameter kept: indexes of meters whose bus goes on as it is.
+    package func exchanged(for meters: [ConfiguredMeter], kept: Set<UInt64>) -> MeterRegister {
+        var next = MeterRegister(meters)
+        let known = Dictionary(
+            self.meters.enumerated().map { ($0.element.id, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        for (position, meter) in meters.enumerated() {
+            guard let old = known[meter.id], self.meters[old].profileDigest == meter.profileDigest else { continue }
+            next.identities[position] = identities[old]
+            if kept.contains(meter.index), let plan = plans[old] { next.planned(plan) }
+        }
+        return next
     }
 
     package mutating func planned(_ plan: MeterPlan) {
-        let meter = Int(plan.meter.index)
+        // A plan of a meter that is no longer there explains nothing any more.
+        guard let meter = positions[plan.meter.index] else { return }
         plans[meter] = plan
         for read in plan.reads where read.isIdentity { identityReads[read.index] = meter }
     }
@@ -61,7 +82,7 @@ package struct MeterRegister: Hashable, Sendable {
     /// Takes what the stream's last birth said, where it still fits the configuration.
     package mutating func recall(_ birth: Birth) {
         for known in birth.meters {
-            guard let index = Int(exactly: known.index), meters.indices.contains(index), meters[index].id == known.id,
+            guard let index = positions[known.index], meters[index].id == known.id,
                 meters[index].profileDigest == known.profileDigest
             else { continue }
             identities[index].model = known.model

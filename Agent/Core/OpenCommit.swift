@@ -61,6 +61,11 @@ package struct OpenCommit: Sendable {
 
     package var count: Int { finished.count }
 
+    /// Makes room for buses that begin later.
+    package mutating func reserve(buses: Int) {
+        open += Array(repeating: nil, count: max(0, buses - open.count))
+    }
+
     /// A request begins. A bus has one at a time.
     package mutating func begin(bus: Int, uptime: UInt64) { open[bus] = uptime }
 

@@ -9,7 +9,7 @@ struct BusStatus {
     /// Nanoseconds of the clock that never steps.
     let instant: Int64
 
-    private var load: Int64 { figures.load.percent(now: instant) }
+    var load: Int64 { figures.load.percent(now: instant) }
     private var slowest: Int64 { (figures.meters.map(\.latencyMax).max() ?? 0) / 1000 }
 
     /// One JSON object.

@@ -61,6 +61,7 @@ package struct BusRunner {
     package mutating func run() {
         for index in meters.indices where meters[index].meter.profile.sunSpec == nil { adopt(index, chain: []) }
         while stop.isOpen {
+            recorder.liveness.turned(bus: plan.number, now: clock.now().monotonic)
             for index in meters.indices where meters[index].walkAt <= clock.now().monotonic { walk(index) }
             let now = clock.now()
             let (step, overruns) = schedule.next(now: now.utc, monotonic: now.monotonic)
@@ -78,6 +79,7 @@ package struct BusRunner {
             }
         }
         line.close()
+        recorder.liveness.ended(bus: plan.number)
     }
 
     private func wait(until instant: UTCInstant, orMonotonic monotonic: Int64?, _ now: Moment) {

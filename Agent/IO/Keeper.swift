@@ -9,10 +9,13 @@ internal import Glibc
 package import Keys
 package import MQTT
 package import Quantities
+package import Supervision
 
 /// What wakes the keeper before its time.
 package enum KeeperEvent: Sendable {
     case uplink(MQTTEvent)
+    /// Other meters from here on: the buses that end have ended, those that begin wait for the answer.
+    case exchange(MeterExchange)
     /// Commit what there is, wait briefly for receipts, end.
     case stop
 }
@@ -28,6 +31,8 @@ package struct KeeperSettings: Sendable {
     package var policy: SpoolPolicy
     /// Real milliseconds a stop waits for receipts.
     package var drain: Int64 = 2_000
+    /// Who is told that the agent works.
+    package var supervisor = Supervisor.none
 
     package init(
         gateway: Identifier, agentVersion: String, replay: (start: UTCInstant, speed: Int64)?, commitEvery: Int64,
@@ -52,7 +57,7 @@ package final class Keeper {
         let births: Int
     }
 
-    let settings: KeeperSettings
+    var settings: KeeperSettings
     let spool: Spool
     let reserve: SpoolReserve
     let key: PrivateKey
@@ -82,10 +87,13 @@ package final class Keeper {
     var receiptReceivedAt: Int64?
     private var opening: OpenCommit.Cut?
     private var openingNotices: [BusNotice] = []
-    private var startedAt: Int64
-    private var commitAt: Int64
+    var startedAt: Int64
+    /// Asked for, and not done yet.
+    var exchange: MeterExchange?
+    var commitAt: Int64
     var statusSentAt: Int64 = .min
     var boardAt: Int64 = .min / 2
+    var signs = SignsOfLife()
     /// House time of the next look for records that are too old.
     var forgetAt: Int64 = .min
     var lastBirth: [UInt8]?
@@ -135,12 +143,19 @@ package final class Keeper {
     private func step() throws {
         let now = clock.now().monotonic
         if now >= commitAt {
+            try exchangeMeters()
             commitAt = now + (isOpen(now) ? settings.commitEvery : 20)
-            if isOpen(now) { try commit(isFinal: false) } else { collect() }
+            if isOpen(now) {
+                try commit(isFinal: false)
+                signs.isReady = true
+            } else {
+                collect()
+            }
         }
         try send()
         publishStatus()
         updateBoard()
+        giveSigns()
     }
 
     private func nanosecondsToWait() -> Int64 {
@@ -152,6 +167,9 @@ package final class Keeper {
     private func handle(_ event: KeeperEvent) throws {
         switch event {
         case .stop: isStopping = true
+        case .exchange(let new):
+            exchange = new
+            commitAt = clock.now().monotonic
         case .uplink(let event): try handle(event)
         }
     }
@@ -188,7 +206,7 @@ package final class Keeper {
     }
 
     /// Cuts and signs. The bytes are final from here on.
-    private func prepare() throws -> Pending? {
+    func prepare() throws -> Pending? {
         var (moment, cut, notices) = recorder.cut()
         if let early = opening {
             cut = early.joined(cut)
@@ -302,6 +320,7 @@ package final class Keeper {
 
     /// Final commit, a short wait for receipts of what is under way, farewell.
     private func finish() throws {
+        settings.supervisor.stopping("final commit")
         try commit(isFinal: true)
         let deadline = clock.now().monotonic + settings.drain
         while window.isConnected, window.receipted < streams[sending].head, clock.now().monotonic < deadline {

@@ -1,6 +1,8 @@
-// What the agent says while it runs: one line an event on standard error, level and key=value. journald adds the time.
+// What the agent says while it runs: one line an event on standard error, level and key=value. journald adds the time
+// and takes the level from the line's start (sd-daemon(3)).
 
 internal import Glibc
+internal import Supervision
 internal import Synchronization
 
 package enum LogLevel: Int, Comparable, Sendable {
@@ -31,8 +33,14 @@ package final class Log: Sendable {
 
     private let quiet = Mutex<[String: Quiet]>([:])
     private let write: @Sendable (String) -> Void
+    /// journald reads the lines.
+    private let isForJournal: Bool
 
-    package init(write: (@Sendable (String) -> Void)? = nil) {
+    /// - Parameter isForJournal: lines begin with their level as `<N>`.
+    package init(
+        isForJournal: Bool = JournalStream.isStandardError, write: (@Sendable (String) -> Void)? = nil
+    ) {
+        self.isForJournal = isForJournal
         self.write =
             write ?? { line in
                 var bytes = Array((line + "\n").utf8)
@@ -51,7 +59,8 @@ package final class Log: Sendable {
             if suppressed > 0 { values.append(("suppressed", String(suppressed))) }
         }
         let details = values.map { key, value in " \(key)=\(Self.quoted(value))" }.joined()
-        write("<\(level.rawValue)>level=\(level.name) event=\(Self.quoted(event))\(details)")
+        let prefix = isForJournal ? "<\(level.rawValue)>" : ""
+        write("\(prefix)level=\(level.name) event=\(Self.quoted(event))\(details)")
     }
 
     private func passes(_ subject: String) -> Int? {

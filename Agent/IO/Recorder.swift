@@ -29,6 +29,8 @@ package final class Recorder: Sendable {
         var figures: [BusFigures]
     }
 
+    /// When each bus thread last came round.
+    package let liveness = Liveness()
     private let clock: MachineClock
     private let state: Mutex<State>
 
@@ -36,6 +38,17 @@ package final class Recorder: Sendable {
     package init(clock: MachineClock, meters: [Int]) {
         self.clock = clock
         state = Mutex(State(open: OpenCommit(buses: meters.count), figures: meters.map { BusFigures(meters: $0) }))
+    }
+
+    /// A bus begins while others run; its figures begin with it.
+    ///
+    /// - Parameter meters: their number on it.
+    package func open(bus: Int, meters: Int) {
+        state.withLock { state in
+            state.open.reserve(buses: bus + 1)
+            while state.figures.count <= bus { state.figures.append(BusFigures(meters: 0)) }
+            state.figures[bus] = BusFigures(meters: meters)
+        }
     }
 
     /// Registers the start of a request and reads the clock in one step: no cut between the two can call an instant

@@ -1,12 +1,14 @@
-// A whole agent: threads for buses, broker events, signals and the control socket around one keeper. No decisions.
+// A whole agent: threads for buses, broker events, signals, reloads, metrics and the control socket around one keeper.
+// No decisions.
 
 internal import AgentCore
 internal import Glibc
 internal import Keys
 internal import MQTT
 internal import Quantities
+internal import Supervision
 
-/// Runs an agent on the calling thread until SIGTERM or SIGINT.
+/// Runs an agent on the calling thread until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 package enum RunningAgent {
     /// Broker events waiting for the keeper.
     private static let eventsMax = 4_096
@@ -20,8 +22,10 @@ package enum RunningAgent {
         let clock = try MachineClock(house: parts.settings.clock)
         // Believed as it stands; the number held in the spool is compared below.
         _ = try parts.trust(believed: 0)
+        var keeperSettings = parts.keeper
+        keeperSettings.supervisor = .ofThisProcess()
         let start = try KeeperStart(
-            folder: parts.settings.spool.path, settings: parts.keeper, meters: parts.meters,
+            folder: parts.settings.spool.path, settings: keeperSettings, meters: parts.meters,
             key: SpoolKey(parts.key.publicKey), clock: clock, log: log)
         let trust = try parts.trust(believed: start.spool.agent.keyListNumber)
         let recorder = Recorder(clock: clock, meters: parts.buses.map(\.meters.count))
@@ -32,29 +36,49 @@ package enum RunningAgent {
             try MQTTSession(options: $0)
         }
         let keeper = Keeper(
-            settings: parts.keeper, start: start, key: parts.key, trust: trust, clock: clock, recorder: recorder,
+            settings: keeperSettings, start: start, key: parts.key, trust: trust, clock: clock, recorder: recorder,
             inbox: inbox, session: session, log: log, board: board)
 
-        for plan in parts.buses {
-            _ = try WorkerThread("bus-\(plan.number)") {
-                var runner = BusRunner(plan: plan, recorder: recorder, clock: clock, stop: stop)
-                runner.run()
-            }
+        var threads = BusThreads(recorder: recorder, clock: clock)
+        for plan in parts.buses { try threads.start(plan) }
+        let reloads = Mailbox<Void>(itemsMax: 1)
+        let reloader = Reloader(
+            parts, threads: threads, recorder: recorder, inbox: inbox, board: board,
+            supervisor: keeperSettings.supervisor, log: log)
+        _ = try WorkerThread("reload") {
+            var reloader = reloader
+            reloader.serve(reloads)
         }
         if let session { _ = try WorkerThread("broker-events") { forward(session, to: inbox) } }
-        let listener = try ControlSocket.listen(parts.settings.control)
-        _ = try WorkerThread("control") { ControlSocket.serve(listener, board: board, stop: stop) }
-        _ = try WorkerThread("signals") { awaitSignal(signals, inbox) }
+        try serve(board, parts.settings, stop, log)
+        _ = try WorkerThread("signals") { awaitSignals(signals, inbox, reloads) }
         log.line(
             .info, "started",
             [
                 ("version", agentVersion), ("gateway", parts.settings.gateway.text),
                 ("meters", String(parts.meters.count)), ("buses", String(parts.buses.count)),
             ])
-        // Bus threads are not joined: one may wait for a meter, and what it would still read belongs to no commit.
-        defer { stop.close() }
+        defer {
+            reloads.close()
+            stop.close()
+        }
         try keeper.run()
         unlink(parts.settings.control)
+    }
+
+    /// Opens what others may look at: control socket and figures.
+    private static func serve(
+        _ board: StatusBoard, _ settings: AgentSettings, _ stop: Mailbox<Never>, _ log: Log
+    ) throws {
+        // Until the keeper's first step, which brings the rest.
+        var figures = AgentFigures()
+        figures.gateway = settings.gateway.text
+        board.set(figures)
+        let listener = try ControlSocket.listen(settings.control)
+        _ = try WorkerThread("control") { ControlSocket.serve(listener, board: board, stop: stop) }
+        guard let metrics = settings.metrics else { return }
+        let port = MetricsPort(metrics, board: board, log: log)
+        _ = try WorkerThread("metrics") { port.run(stop: stop) }
     }
 
     /// The keeper is the only taker; a full inbox holds the session's events back, and those hold the socket back.
@@ -70,25 +94,32 @@ package enum RunningAgent {
         }
     }
 
-    /// SIGTERM and SIGINT are taken by one thread; SIGPIPE by nobody.
+    /// SIGTERM, SIGINT and SIGHUP are taken by one thread; SIGPIPE by nobody.
     private static func blockSignals() -> sigset_t {
         signal(SIGPIPE, SIG_IGN)
         var set = sigset_t()
         sigemptyset(&set)
         sigaddset(&set, SIGTERM)
         sigaddset(&set, SIGINT)
+        sigaddset(&set, SIGHUP)
         pthread_sigmask(SIG_BLOCK, &set, nil)
         return set
     }
 
-    private static func awaitSignal(_ set: sigset_t, _ inbox: Mailbox<KeeperEvent>) {
+    private static func awaitSignals(_ set: sigset_t, _ inbox: Mailbox<KeeperEvent>, _ reloads: Mailbox<Void>) {
         var set = set
-        var signal: Int32 = 0
-        sigwait(&set, &signal)
-        while !inbox.post(.stop) { usleep(10_000) }
-        // A second signal means now: what is committed is safe.
-        sigwait(&set, &signal)
-        _exit(1)
+        var isStopping = false
+        while true {
+            var signal: Int32 = 0
+            sigwait(&set, &signal)
+            // One that waits already will read the file as it is then.
+            if signal == SIGHUP { reloads.post(()) }
+            guard signal == SIGTERM || signal == SIGINT else { continue }
+            // A second signal means now: what is committed is safe.
+            if isStopping { _exit(1) }
+            isStopping = true
+            while !inbox.post(.stop) { usleep(10_000) }
+        }
     }
 
     /// With 1 024 descriptors no socket can get a number that select() writes past its set for.

@@ -28,19 +28,41 @@ package struct AgentFigures: Hashable, Sendable {
 
 package final class StatusBoard: Sendable {
     private let figures = Mutex(AgentFigures())
+    private let service: Mutex<ServiceFigures>
     private let recorder: Recorder
-    private let buses: [BusPlan]
+    private let buses: Mutex<[BusPlan]>
 
     package init(recorder: Recorder, buses: [BusPlan]) {
         self.recorder = recorder
-        self.buses = buses
+        self.buses = Mutex(buses)
+        service = Mutex(ServiceFigures(startedAt: steadyNanoseconds()))
     }
 
     package func set(_ new: AgentFigures) { figures.withLock { $0 = new } }
 
+    /// The buses that run from here on.
+    package func set(buses new: [BusPlan]) { buses.withLock { $0 = new } }
+
+    func update(_ change: (inout ServiceFigures) -> Void) { service.withLock { change(&$0) } }
+
+    var snapshot: (figures: AgentFigures, service: ServiceFigures) {
+        (figures.withLock { $0 }, service.withLock { $0 })
+    }
+
+    var readsWaiting: Int { recorder.waiting }
+
+    /// Each bus that runs, with its figures.
+    var busStatuses: [BusStatus] {
+        let instant = steadyNanoseconds()
+        let figures = recorder.figures
+        return buses.withLock { $0 }.filter { figures.indices.contains($0.number) }.map { plan in
+            BusStatus(plan: plan, figures: figures[plan.number], instant: instant)
+        }
+    }
+
     /// One JSON object on one line.
     package var json: String {
-        let now = figures.withLock { $0 }
+        let (now, service) = snapshot
         var fields: [String] = [
             "\"gateway\":\(Self.quoted(now.gateway))", "\"stream\":\(Self.quoted(now.stream))", "\"head\":\(now.head)",
             "\"receipted\":\(now.receipted)", "\"sending\":\(Self.quoted(now.sendingStream))",
@@ -50,15 +72,14 @@ package final class StatusBoard: Sendable {
             "\"reads_waiting\":\(recorder.waiting)",
         ]
         fields.append("\"seconds_since_receipt\":" + (now.secondsSinceReceipt.map(String.init) ?? "null"))
-        let instant = steadyNanoseconds()
-        let buses = zip(buses, recorder.figures).map { BusStatus(plan: $0, figures: $1, instant: instant).json }
-        fields.append("\"buses\":[\(buses.joined(separator: ","))]")
+        fields += service.json
+        fields.append("\"buses\":[\(busStatuses.map(\.json).joined(separator: ","))]")
         return "{" + fields.joined(separator: ",") + "}\n"
     }
 
     /// For people: aligned lines.
     package var text: String {
-        let now = figures.withLock { $0 }
+        let (now, service) = snapshot
         let percent = now.spoolBytesMax == 0 ? 0 : now.spoolBytes * 100 / now.spoolBytesMax
         var lines = [
             "gateway    \(now.gateway)", "stream     \(now.stream)",
@@ -70,10 +91,7 @@ package final class StatusBoard: Sendable {
                 + (now.isWritable ? "" : ", REFUSES WRITES"),
             "waiting    \(recorder.waiting) reads for the next commit",
         ]
-        let instant = steadyNanoseconds()
-        for (plan, figures) in zip(buses, recorder.figures) {
-            lines += BusStatus(plan: plan, figures: figures, instant: instant).lines
-        }
+        lines += service.lines + busStatuses.flatMap(\.lines)
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -9,6 +9,7 @@ internal import Logging
 internal import Proofs
 internal import ServiceLifecycle
 internal import Settings
+internal import Supervision
 internal import UnixSignals
 
 /// Something outside is not there when the collector starts.
@@ -30,15 +31,17 @@ package enum CollectorService {
         let routes = HouseRoutes(
             house: house, tokens: try tokens(configuration), openReads: configuration.http.openReads)
         try requireFree(configuration.http)
+        let supervisor = Supervisor.ofThisProcess()
         let server = Application(
             router: routes.router(),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.http.host, port: configuration.http.port), serverName: "kilomint"),
+            onServerRunning: { _ in supervisor.ready("both logs are folded; \(configuration.http.port) is open") },
             logger: logger)
         let links = try links(configuration.broker, house, logger)
         let driver = HouseDriver(house: house, objects: configuration.data + "/objects")
         // Stopped in reverse: first nothing comes in, then nothing is decided, then nobody can look.
-        let services: [any Service] = [server, driver] + links
+        let services: [any Service] = [server, driver] + links + [SupervisorLink(house: house, supervisor: supervisor)]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },

@@ -56,6 +56,39 @@ struct CommitPlannerTests {
         #expect(kinds(again.bodies(input([], [.planned(plan)]))) == [])
     }
 
+    @Test func otherMetersAreBornOnceTheirPlansAreThere() throws {
+        var planner = try planner()
+        let plan = try MeterPlan(try meter(), chain: [])
+        _ = planner.bodies(input([serial(7)], [.planned(plan), .opened(meter: 0)]))
+        #expect(planner.isOpen(since: 0, now: 0))
+        // A second meter comes, with an index that is not its position; the first one stays as it is.
+        let old = try meter()
+        let second = ConfiguredMeter(
+            index: 4, id: Identifier("meter-2")!, profile: old.profile, unit: 2, endpoint: "tcp://y:502",
+            quantities: old.quantities, interval: old.interval, identityInterval: old.identityInterval)
+        planner.exchange([old, second], kept: [0])
+        #expect(!planner.isOpen(since: 0, now: 4_999) && planner.isOpen(since: 0, now: 5_000))
+        let other = try MeterPlan(second, chain: [])
+        planner.take([.planned(other), .opened(meter: 4)])
+        #expect(planner.isOpen(since: 0, now: 0))
+        let bodies = planner.bodies(input([serial(7)]))
+        #expect(kinds(bodies) == [.birth, .readings])
+        guard case .birth(let birth) = bodies[0].body else { return }
+        #expect(birth.meters.map(\.index) == [0, 4] && birth.meters.map(\.serial) == ["7", ""])
+        #expect(birth.reads.map(\.index) == [0, 1, 2, 3, 400, 401, 402, 403])
+        #expect(birth.meters[1].identityReads == [400, 401, 402])
+        // The first meter's bus begins anew with another interval: who it is is not forgotten and not a change.
+        planner.exchange([second], kept: [4])
+        planner.exchange([old, second], kept: [4])
+        #expect(planner.register.identities.map(\.serial) == ["", ""])
+        planner.exchange([second, old], kept: [])
+        #expect(planner.register.plans == [nil, nil])
+        // A plan of a meter that left comes too late for any birth.
+        planner.exchange([second], kept: [4])
+        planner.take([.planned(plan)])
+        #expect(planner.register.plans == [nil])
+    }
+
     @Test func changedIdentityIsBornAndNoted() throws {
         var planner = try planner()
         let plan = try MeterPlan(try meter(), chain: [])

@@ -64,6 +64,12 @@ struct AgentSettingsTests {
         ("profile: abb/b23", "profile: ../../etc/passwd", "buses[0].meters[0].profile"),
         ("[1-0:1.8.0, ", "[1-0:1.8, ", "buses[0].meters[0].quantities[0]"),
         ("bytes_max: 256MiB", "bytes_max: 1MiB", "spool.bytes_max"),
+        ("listen: 127.0.0.1:9464", "listen: 0.0.0.0:9464", "metrics.listen"),
+        ("listen: 127.0.0.1:9464", "listen: 127.0.0.1", "metrics.listen"),
+        ("listen: 127.0.0.1:9464", "listen: localhost:9464", "metrics.listen"),
+        ("listen: 127.0.0.1:9464", "listen: \"[::2]:9464\"", "metrics.listen"),
+        ("listen: 127.0.0.1:9464", "listen: 127.0.0.1:65536", "metrics.listen"),
+        ("listen: 127.0.0.1:9464", "port: 9464", "metrics.port"),
     ])
     func wrongValueIsRefusedWhereItStands(right: String, wrong: String, key: String) throws {
         let text = try sample()

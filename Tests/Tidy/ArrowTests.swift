@@ -10,6 +10,7 @@ private let allowedImports: [String: Set<String>] = [
     "Shared/Proofs": ["COpenSSL"],
     "Shared/Evidence": ["Quantities", "CBOR", "Proofs"],
     "Shared/Metering": ["Quantities", "CBOR", "Proofs", "Settings"],
+    "Shared/Supervision": ["Glibc"],
     "Agent/Core": ["Quantities", "CBOR", "Evidence", "Metering", "Proofs"],
     "Collector/Core": ["Quantities", "CBOR", "Evidence", "Metering", "Proofs"],
 ]

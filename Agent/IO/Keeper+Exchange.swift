@@ -1,0 +1,40 @@
+// Other meters while the agent runs. No sample is lost or left unexplained: what the buses that ended read is signed
+// under the birth that stands, and only then does the register change, so that the next birth explains what follows.
+
+package import AgentCore
+
+/// What a new configuration means for the keeper.
+package struct MeterExchange: Sendable {
+    package let meters: [ConfiguredMeter]
+    /// Indexes of meters whose bus goes on as it is.
+    package let kept: Set<UInt64>
+    /// Real milliseconds between commits.
+    package let commitEvery: Int64
+    /// Closed when it is done: the buses that begin may begin.
+    package let done: Mailbox<Never>
+
+    package init(meters: [ConfiguredMeter], kept: Set<UInt64>, commitEvery: Int64) {
+        self.meters = meters
+        self.kept = kept
+        self.commitEvery = commitEvery
+        done = Mailbox(itemsMax: 1)
+    }
+}
+
+extension Keeper {
+    /// Does what was asked for, or leaves it for the next commit while the spool refuses this one.
+    func exchangeMeters() throws {
+        guard let exchange else { return }
+        // What is signed already was cut before the last buses ended: it has to be out of the way first.
+        if pending != nil { try commit(isFinal: false) }
+        guard pending == nil, try openStreamIfNeeded() else { return }
+        pending = try prepare()
+        // A crash from here to the next commit loses what any crash loses: what was not stored.
+        if pending != nil { try commit(isFinal: false) }
+        self.exchange = nil
+        planner.exchange(exchange.meters, kept: exchange.kept)
+        settings.commitEvery = exchange.commitEvery
+        startedAt = clock.now().monotonic
+        exchange.done.close()
+    }
+}
