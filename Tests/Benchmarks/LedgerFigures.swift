@@ -49,7 +49,8 @@ enum LedgerFigures {
     }
 
     private static func order(_ number: Int, _ owner: PrivateKey) throws -> [UInt8] {
-        let bytes = (0..<16).map { UInt8(truncatingIfNeeded: $0 < 8 ? number >> (8 * $0) : 1) }
+        // Not beginning with 0: such ids are the credits' own.
+        let bytes = (0..<16).map { UInt8(truncatingIfNeeded: $0 < 8 ? 1 : number >> (8 * ($0 - 8))) }
         guard let id = TransferID(bytes) else { throw KitError("sixteen bytes") }
         // There and back, so that balances never run out.
         let (debit, credit) = number % 2 == 0 ? ("alice-0", "bob-0") : ("bob-0", "alice-0")
