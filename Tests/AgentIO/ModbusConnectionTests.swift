@@ -137,7 +137,7 @@ struct ModbusConnectionTests {
     ])
     func oddAnswerIsNoValueAndEndsTheConnection(_ what: String, _ bytes: [UInt8]) throws {
         let server = try ScriptedServer([.raw(bytes), .good(first: 5)])
-        let connection = connection(server.port)
+        let connection = connection(server.port, timeout: 1_000)
         let answer = connection.ask(request)
         #expect([SampleStatus.wrongAnswer, SampleStatus.timeout].contains(answer.status), "\(what): \(answer)")
         #expect(answer.bytes.isEmpty)
