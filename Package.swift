@@ -149,3 +149,10 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// KILOMINT_ONLY=agent: what a gateway needs, and its tests. The collector's packages are then neither fetched nor built.
+if Context.environment["KILOMINT_ONLY"] == "agent" {
+    let others: Set = ["kilomint-collector", "kilomint-audit", "kilomint-bench", "TidyTests"]
+    package.targets.removeAll { others.contains($0.name) || $0.name.hasPrefix("Collector") }
+    package.dependencies = []
+}
