@@ -123,9 +123,9 @@ package enum NoteCode: UInt64, Hashable, Sendable {
     case clockStepped = 2
     /// {1: uptime of the last commit known, 2: [* [read, samples lost at most]]}
     case startedAfterCrash = 3
-    /// {1: meter index}
+    /// ``MeterReplacement``
     case meterReplaced = 4
-    /// {1: meter index, 2: serial seen, 3: register seen, 4: who}
+    /// ``Commissioning``
     case commissioned = 5
     /// {1: command identity, 2: outcome tstr}
     case commandDone = 6
