@@ -79,7 +79,8 @@ let package = Package(
                 "Quantities", "Settings", "Supervision",
             ]),
         command(
-            "kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "Keys", "Settings"], exclude: ["sample.yaml"]),
+            "kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "Keys", "Quantities", "Settings"],
+            exclude: ["sample.yaml"]),
 
         // Collector: Core folds, Journal keeps, IO touches the world.
         room("CollectorCore", "Collector/Core", ["CBOR", "Evidence", "Metering", "Proofs", "Quantities"]),

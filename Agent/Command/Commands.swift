@@ -33,6 +33,7 @@ enum Commands {
         case "run":
             let arguments = try Arguments(rest, options: ["config"])
             try RunningAgent.run(try AgentParts(try settings(arguments)))
+        case "init": try initialise(rest)
         case "config" where rest.first == "check": try checkConfiguration(Array(rest.dropFirst()))
         case "profile": try profile(rest)
         case "read": try read(rest)
@@ -42,7 +43,7 @@ enum Commands {
         }
     }
 
-    private static func settings(_ arguments: Arguments) throws -> AgentSettings {
+    static func settings(_ arguments: Arguments) throws -> AgentSettings {
         try AgentSettings(try SettingsFile.load(path: try arguments.required("config")))
     }
 
@@ -51,7 +52,8 @@ enum Commands {
         let trust = try parts.trust(believed: 0)
         _ = try parts.broker(session: 0, receipt: nil)
         print(PlanTable(parts.buses).text)
-        print("key list number \(trust.number); gateway key \(parts.key.publicKey)")
+        let list = trust.map { "key list number \($0.number)" } ?? "not enrolled: nothing will be sent"
+        print("\(list); gateway key \(parts.key.publicKey)")
         print("The configuration is sound.")
     }
 

@@ -10,6 +10,8 @@ enum Help {
 
         Usage:
           kilomint-agent run --config FILE           run until SIGTERM; logs go to standard error
+          kilomint-agent init --config FILE [--gateway ID]
+                                                     make the gateway's key and spool; keeps what is there
           kilomint-agent config check --config FILE  check everything the configuration names, print the plan
           kilomint-agent read --config FILE          read every meter once, print words and values; sends nothing
           kilomint-agent status --config FILE [--json]
@@ -22,14 +24,14 @@ enum Help {
           kilomint-agent version
 
         First steps:
-          1. kilomint-agent key create --out /etc/kilomint/gateway.pem
-             Give the printed hexadecimal public key to the operator, who registers gateway and meters
-             and gives you the key list and the root key.
-          2. Write the configuration: Agent/Command/sample.yaml explains every key.
+          1. Write the configuration: Agent/Command/sample.yaml explains every key.
+          2. kilomint-agent init --config /etc/kilomint/agent.yaml
+             Needs no network. Reading, signing and storing can begin after it.
           3. kilomint-agent config check --config /etc/kilomint/agent.yaml
           4. kilomint-agent read --config /etc/kilomint/agent.yaml
              Compare the values with the meters' displays.
           5. kilomint-agent run --config /etc/kilomint/agent.yaml
+             From here on what is read is signed and kept; it is sent once the gateway is enrolled.
 
         The agent never writes to a device: only the reading functions 3, 4, 17 and 43/14 exist in it.
         Exit status: 0 done, 1 failed, 2 wrong call, 78 wrong configuration (file, key, value, what is allowed).

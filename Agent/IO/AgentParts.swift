@@ -1,13 +1,9 @@
-// The files that the configuration names, read and checked: key, root, key list, profiles, password. And the buses made
-// of them. Everything that can be wrong is found before anything runs.
+// The files that the configuration names, read and checked: key and profiles, and the buses made of them. Everything that
+// can be wrong is found before anything runs. Whose receipts count and where brokers are: AgentParts+Uplink.
 
 package import AgentCore
-internal import Evidence
-internal import Glibc
 package import Keys
 internal import Metering
-package import MQTT
-internal import Proofs
 internal import Quantities
 package import Settings
 
@@ -15,7 +11,6 @@ package import Settings
 package struct AgentParts {
     package let settings: AgentSettings
     package let key: PrivateKey
-    package let root: PublicKey
     package let meters: [ConfiguredMeter]
     package let buses: [BusPlan]
 
@@ -25,7 +20,6 @@ package struct AgentParts {
         do throws(KeyError) { key = try PrivateKey.load(path: settings.key) } catch {
             throw settings.error("key", settings.key, error.description)
         }
-        root = try Self.root(settings)
         (meters, buses) = try Self.buses(settings)
     }
 
@@ -88,40 +82,7 @@ package struct AgentParts {
         return wanted
     }
 
-    // MARK: Keys
-
-    private static func root(_ settings: AgentSettings) throws(SettingsError) -> PublicKey {
-        do {
-            if let spki = [UInt8](hex: settings.rootKey) { return try PublicKey(spki: spki) }
-            let bytes = try SmallFile.bytes(settings.rootKey, max: SmallFile.bytesMax)
-            if bytes.first == 0x30 { return try PublicKey(spki: bytes) }
-            let text = try SmallFile.text(settings.rootKey)
-            guard let spki = [UInt8](hex: text) ?? pem(text) else { throw KeyError.unsupportedPublicKey }
-            return try PublicKey(spki: spki)
-        } catch {
-            throw settings.error(
-                "root_key", settings.rootKey, "\(error)",
-                allowed: "a public key (SPKI): hexadecimal, or a file with hexadecimal, PEM or DER")
-        }
-    }
-
-    /// The first PUBLIC KEY block (RFC 7468 §13).
-    private static func pem(_ text: String) -> [UInt8]? {
-        let lines = text.split(whereSeparator: \.isNewline)
-        guard let first = lines.firstIndex(of: "-----BEGIN PUBLIC KEY-----"),
-            let last = lines[first...].firstIndex(of: "-----END PUBLIC KEY-----")
-        else { return nil }
-        return [UInt8](base64: lines[(first + 1)..<last].joined())
-    }
-
-    /// The key list in force.
-    package func trust(believed: UInt64) throws(SettingsError) -> ReceiptTrust {
-        do throws(TrustError) {
-            return try ReceiptTrust(path: settings.keyList, root: root, believed: believed)
-        } catch { throw settings.error("key_list", settings.keyList, error.description) }
-    }
-
-    // MARK: Keeper and broker
+    // MARK: Keeper
 
     package var keeper: KeeperSettings {
         var replay: (start: UTCInstant, speed: Int64)?
@@ -131,35 +92,6 @@ package struct AgentParts {
             limits: settings.limits,
             policy: SpoolPolicy(bytesMax: settings.spool.bytesMax, ageMax: settings.spool.ageMax))
     }
-
-    /// The session's options; nil without `mqtt`.
-    ///
-    /// - Parameters:
-    ///   - session: number of this run.
-    ///   - receipt: the last receipt held: the will repeats it, for a collector that lost its tail while we are away.
-    package func broker(session: UInt64, receipt: [UInt8]?) throws(SettingsError) -> MQTTOptions? {
-        guard let mqtt = settings.mqtt else { return nil }
-        var password: String?
-        if let file = mqtt.passwordFile {
-            do throws(SystemError) { password = try SmallFile.text(file) } catch {
-                throw settings.error("mqtt.password_file", file, error.description)
-            }
-        }
-        let topics = GatewayTopics(settings.gateway)
-        let offline = GatewayStatus(
-            gateway: settings.gateway, isOnline: false, session: session, receipt: receipt, checkpoint: nil)
-        var options = MQTTOptions(
-            host: mqtt.host, port: mqtt.port, clientID: settings.gateway.text, username: mqtt.username,
-            password: password,
-            tls: mqtt.caFile.map {
-                MQTTTLS(caFile: $0, certificateFile: mqtt.certificateFile, keyFile: mqtt.keyFile)
-            },
-            will: MQTTWill(topic: topics.status, payload: offline.encoded),
-            subscriptions: [MQTTSubscription(topics.receipt)])
-        options.keepAliveSeconds = mqtt.keepAliveSeconds
-        options.inFlightMax = settings.limits.recordsMax + 8
-        return options
-    }
 }
 
 /// Goes into births.
@@ -167,7 +99,8 @@ package let agentVersion = "kilomint-agent 0.1.0"
 
 extension AgentSettings {
     /// A refusal of a value whose file or meaning is wrong.
-    func error(_ keyPath: String, _ found: String?, _ problem: String, allowed: String? = nil) -> SettingsError {
+    package func error(_ keyPath: String, _ found: String?, _ problem: String, allowed: String? = nil) -> SettingsError
+    {
         SettingsError(file: file, keyPath: keyPath, found: found, problem: problem, allowed: allowed)
     }
 }

@@ -50,11 +50,14 @@ package struct AgentSettings: Sendable {
     package var file: String
     package var gateway: Identifier
     package var key: String
-    package var keyList: String
+    /// Nil, as ``rootKey`` then is: the list that enrolment left counts.
+    package var keyList: String?
     /// SPKI in hexadecimal, or a file with it or with PEM.
-    package var rootKey: String
-    /// Nil: nothing is sent; reading and storing go on.
+    package var rootKey: String?
+    /// Nil: the brokers that enrolment left; without those nothing is sent, reading and storing go on.
     package var mqtt: MQTT?
+    /// Where enrolment leaves certificate, CA, key list, root key and brokers.
+    package var enrolled: String
     package var clock: HouseClock
     /// Real milliseconds.
     package var commit: Int64
@@ -75,8 +78,11 @@ extension AgentSettings {
         file = map.file
         gateway = try map.value("gateway").name()
         key = try map.value("key").path()
-        keyList = try map.value("key_list").path()
-        rootKey = try map.value("root_key").path()
+        keyList = try map.optional("key_list")?.path()
+        rootKey = try map.optional("root_key")?.path()
+        guard (keyList == nil) == (rootKey == nil) else {
+            throw map.error("`key_list` and `root_key` stand together, or both are left to enrolment")
+        }
         mqtt = nil
         if let value = map.optional("mqtt") { mqtt = try MQTT(try value.map(), gateway: gateway) }
         clock = .real
@@ -84,6 +90,7 @@ extension AgentSettings {
         commit = try map.optional("commit")?.milliseconds(in: 100...60_000) ?? 10_000
         limits = try Self.limits(map)
         spool = try SpoolPlace(try map.value("spool").map())
+        enrolled = try map.optional("enrolment")?.map().optional("folder")?.path() ?? spool.path + "/enrolled"
         profiles = try map.value("profiles").path()
         boundary = try map.optional("boundary")?.milliseconds(in: 60_000...3_600_000) ?? 900_000
         control = try map.optional("control")?.path() ?? spool.path + "/control.sock"

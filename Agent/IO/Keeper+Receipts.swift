@@ -8,7 +8,7 @@ internal import Keys
 extension Keeper {
     func receive(receipt bytes: [UInt8]) throws {
         let now = clock.now()
-        guard let (receipt, _) = trust.receipt(bytes, at: now.utc, monotonic: now.monotonic) else {
+        guard let trust, let (receipt, _) = trust.receipt(bytes, at: now.utc, monotonic: now.monotonic) else {
             log.line(.warning, "a receipt is not signed by a key that may", limit: "")
             return
         }
@@ -45,7 +45,7 @@ extension Keeper {
         receiptReceivedAt = now.monotonic
         streams[sending].receipted = through
         agent.receipt = bytes
-        agent.keyListNumber = max(agent.keyListNumber, trust.number)
+        agent.keyListNumber = max(agent.keyListNumber, trust?.number ?? 0)
         if let checkpoint = receipt.checkpoint { agent.checkpoint = checkpoint.note }
     }
 

@@ -55,7 +55,8 @@ extension Keeper {
         let head = streams[sending].head
         let waiting = head - min(head, window.receipted)
         return "\(planner.register.meters.count) meters; \(chain.head) records signed, \(waiting) not receipted; "
-            + (window.isConnected ? "broker connected" : session == nil ? "no broker" : "broker not connected")
+            + (window.isConnected
+                ? "broker connected" : session == nil ? enrolment.figures.short : "broker not connected")
             + (isWritable ? "" : "; THE SPOOL REFUSES WRITES")
     }
 }

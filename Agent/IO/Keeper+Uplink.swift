@@ -131,7 +131,7 @@ extension Keeper {
 
     private var heldReceipt: Receipt? {
         let now = clock.now()
-        return agent.receipt.flatMap { trust.receipt($0, at: now.utc, monotonic: now.monotonic) }?.0
+        return agent.receipt.flatMap { trust?.receipt($0, at: now.utc, monotonic: now.monotonic) }?.0
     }
 
     func jitter() -> UInt64 { secureRandom(count: 4).reduce(0) { $0 << 8 | UInt64($1) } }

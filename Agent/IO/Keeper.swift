@@ -13,7 +13,8 @@ package import Supervision
 
 /// What wakes the keeper before its time.
 package enum KeeperEvent: Sendable {
-    case uplink(MQTTEvent)
+    /// From the session of this number; what an earlier one still has to say is not heard.
+    case uplink(MQTTEvent, session: UInt64)
     /// Other meters from here on: the buses that end have ended, those that begin wait for the answer.
     case exchange(MeterExchange)
     /// Commit what there is, wait briefly for receipts, end.
@@ -61,12 +62,16 @@ package final class Keeper {
     let spool: Spool
     let reserve: SpoolReserve
     let key: PrivateKey
-    let trust: ReceiptTrust
+    /// Nil: not enrolled, and nobody's receipts count.
+    var trust: ReceiptTrust?
     let clock: MachineClock
     let recorder: Recorder
     let inbox: Mailbox<KeeperEvent>
     /// Nil: nothing is sent; reading and storing go on.
-    let session: MQTTSession?
+    var session: MQTTSession?
+    /// Where trust and session come from; nil in tests that need no broker.
+    let uplink: Uplink?
+    var enrolment = EnrolmentWatch()
     let log: Log
     let board: StatusBoard
 
@@ -102,8 +107,8 @@ package final class Keeper {
     /// - Parameters:
     ///   - start: what the spool holds and what is to be said about it.
     package init(
-        settings: KeeperSettings, start: KeeperStart, key: PrivateKey, trust: ReceiptTrust, clock: MachineClock,
-        recorder: Recorder, inbox: Mailbox<KeeperEvent>, session: MQTTSession?, log: Log, board: StatusBoard
+        settings: KeeperSettings, start: KeeperStart, key: PrivateKey, trust: ReceiptTrust?, clock: MachineClock,
+        recorder: Recorder, inbox: Mailbox<KeeperEvent>, uplink: Uplink?, log: Log, board: StatusBoard
     ) {
         let now = clock.now()
         self.settings = settings
@@ -114,7 +119,7 @@ package final class Keeper {
         self.clock = clock
         self.recorder = recorder
         self.inbox = inbox
-        self.session = session
+        self.uplink = uplink
         self.log = log
         self.board = board
         agent = start.spool.agent
@@ -133,6 +138,7 @@ package final class Keeper {
     /// - Throws: when the spool cannot be used any more. The process ends then; the next start salvages.
     package func run() throws {
         log.line(.info, "keeping", [("stream", chain.stream.description), ("head", String(chain.head))])
+        try followEnrolment()
         while !isStopping {
             for event in inbox.take(within: nanosecondsToWait()) { try handle(event) }
             try step()
@@ -152,6 +158,7 @@ package final class Keeper {
                 collect()
             }
         }
+        try followEnrolment()
         try send()
         publishStatus()
         updateBoard()
@@ -170,7 +177,8 @@ package final class Keeper {
         case .exchange(let new):
             exchange = new
             commitAt = clock.now().monotonic
-        case .uplink(let event): try handle(event)
+        case .uplink(let event, let number) where number == enrolment.session: try handle(event)
+        case .uplink: break
         }
     }
 
@@ -326,7 +334,7 @@ package final class Keeper {
         while window.isConnected, window.receipted < streams[sending].head, clock.now().monotonic < deadline {
             try send()
             for event in inbox.take(within: 50_000_000) {
-                if case .uplink(let event) = event { try handle(event) }
+                if case .uplink = event { try handle(event) }
             }
         }
         // Receipts that came meanwhile are remembered; without them the next start only sends again.

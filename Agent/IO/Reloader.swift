@@ -47,8 +47,8 @@ struct Reloader {
         log.line(.info, "configuration is read again", [("file", settings.file)])
         do {
             let parts = try AgentParts(try AgentSettings(try SettingsFile.load(path: settings.file)))
-            _ = try parts.trust(believed: 0)
-            _ = try parts.broker(session: 0, receipt: nil)
+            if parts.settings.keyList != nil { _ = try parts.trust(believed: 0) }
+            if parts.settings.mqtt != nil { _ = try parts.broker(session: 0, receipt: nil) }
             guard board.snapshot.figures.isWritable else {
                 return refuse("the spool refuses commits: reload when it takes them again", [])
             }
@@ -118,7 +118,7 @@ struct Reloader {
             ("gateway", new.gateway != settings.gateway),
             ("key", new.key != settings.key || parts.key.publicKey != key),
             ("key_list", new.keyList != settings.keyList), ("root_key", new.rootKey != settings.rootKey),
-            ("mqtt", new.mqtt != settings.mqtt),
+            ("mqtt", new.mqtt != settings.mqtt), ("enrolment", new.enrolled != settings.enrolled),
             ("clock", new.clock != settings.clock),
             ("resend_after, resend_after_max, window", new.limits != settings.limits),
             ("spool", new.spool != settings.spool), ("control", new.control != settings.control),

@@ -6,6 +6,7 @@ internal import Glibc
 internal import Keys
 internal import MQTT
 internal import Quantities
+internal import Settings
 internal import Supervision
 
 /// Runs an agent on the calling thread until SIGTERM or SIGINT. SIGHUP reads the configuration again.
@@ -21,23 +22,21 @@ package enum RunningAgent {
         limitDescriptors()
         let clock = try MachineClock(house: parts.settings.clock)
         // Believed as it stands; the number held in the spool is compared below.
-        _ = try parts.trust(believed: 0)
+        try checkUplink(parts, believed: 0)
         var keeperSettings = parts.keeper
         keeperSettings.supervisor = .ofThisProcess()
         let start = try KeeperStart(
             folder: parts.settings.spool.path, settings: keeperSettings, meters: parts.meters,
             key: SpoolKey(parts.key.publicKey), clock: clock, log: log)
-        let trust = try parts.trust(believed: start.spool.agent.keyListNumber)
+        try checkUplink(parts, believed: start.spool.agent.keyListNumber)
         let recorder = Recorder(clock: clock, meters: parts.buses.map(\.meters.count))
         let board = StatusBoard(recorder: recorder, buses: parts.buses)
         let inbox = Mailbox<KeeperEvent>(itemsMax: eventsMax)
         let stop = Mailbox<Never>(itemsMax: 1)
-        let session = try parts.broker(session: start.spool.agent.session, receipt: start.spool.agent.receipt).map {
-            try MQTTSession(options: $0)
-        }
+        let uplink = Uplink(parts: parts) { options, number in try connect(options, number, inbox) }
         let keeper = Keeper(
-            settings: keeperSettings, start: start, key: parts.key, trust: trust, clock: clock, recorder: recorder,
-            inbox: inbox, session: session, log: log, board: board)
+            settings: keeperSettings, start: start, key: parts.key, trust: nil, clock: clock, recorder: recorder,
+            inbox: inbox, uplink: uplink, log: log, board: board)
 
         var threads = BusThreads(recorder: recorder, clock: clock)
         for plan in parts.buses { try threads.start(plan) }
@@ -49,7 +48,6 @@ package enum RunningAgent {
             var reloader = reloader
             reloader.serve(reloads)
         }
-        if let session { _ = try WorkerThread("broker-events") { forward(session, to: inbox) } }
         try serve(board, parts.settings, stop, log)
         _ = try WorkerThread("signals") { awaitSignals(signals, inbox, reloads) }
         log.line(
@@ -81,11 +79,26 @@ package enum RunningAgent {
         _ = try WorkerThread("metrics") { port.run(stop: stop) }
     }
 
+    /// What the configuration names must be sound. What enrolment left may not be: then the agent reads, signs and stores,
+    /// and says so.
+    private static func checkUplink(_ parts: AgentParts, believed: UInt64) throws(SettingsError) {
+        if parts.settings.keyList != nil { _ = try parts.trust(believed: believed) }
+        if parts.settings.mqtt != nil { _ = try parts.broker(session: 0, receipt: nil) }
+    }
+
+    private static func connect(
+        _ options: MQTTOptions, _ number: UInt64, _ inbox: Mailbox<KeeperEvent>
+    ) throws -> MQTTSession {
+        let session = try MQTTSession(options: options)
+        _ = try WorkerThread("broker-events") { forward(session, number, to: inbox) }
+        return session
+    }
+
     /// The keeper is the only taker; a full inbox holds the session's events back, and those hold the socket back.
-    private static func forward(_ session: MQTTSession, to inbox: Mailbox<KeeperEvent>) {
+    private static func forward(_ session: MQTTSession, _ number: UInt64, to inbox: Mailbox<KeeperEvent>) {
         while true {
             for event in session.nextEvents(max: 256, timeout: .seconds(1)) {
-                while !inbox.post(.uplink(event)) {
+                while !inbox.post(.uplink(event, session: number)) {
                     guard inbox.isOpen else { return }
                     usleep(10_000)
                 }

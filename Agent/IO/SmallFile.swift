@@ -14,6 +14,12 @@ package enum SmallFile {
         return String(decoding: Array(body), as: UTF8.self)
     }
 
+    /// Whether anything has this name.
+    static func isThere(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 || errno != ENOENT
+    }
+
     /// At most `max` bytes of a file; a longer one is cut.
     package static func bytes(_ path: String, max: Int) throws(SystemError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

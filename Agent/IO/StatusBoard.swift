@@ -21,6 +21,7 @@ package struct AgentFigures: Hashable, Sendable {
     package var spoolBytes = 0
     package var spoolBytesMax = 0
     package var isWritable = true
+    package var enrolment = EnrolmentFigures()
     package var waiting = 0
 
     package init() {}
@@ -72,6 +73,7 @@ package final class StatusBoard: Sendable {
             "\"reads_waiting\":\(recorder.waiting)",
         ]
         fields.append("\"seconds_since_receipt\":" + (now.secondsSinceReceipt.map(String.init) ?? "null"))
+        fields += now.enrolment.json
         fields += service.json
         fields.append("\"buses\":[\(busStatuses.map(\.json).joined(separator: ","))]")
         return "{" + fields.joined(separator: ",") + "}\n"
@@ -91,7 +93,7 @@ package final class StatusBoard: Sendable {
                 + (now.isWritable ? "" : ", REFUSES WRITES"),
             "waiting    \(recorder.waiting) reads for the next commit",
         ]
-        lines += service.lines + busStatuses.flatMap(\.lines)
+        lines += now.enrolment.lines + service.lines + busStatuses.flatMap(\.lines)
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -128,6 +130,7 @@ extension Keeper {
         do { figures.spoolBytes = try spool.usedBytes() } catch { figures.spoolBytes = 0 }
         figures.spoolBytesMax = settings.policy.bytesMax
         figures.isWritable = isWritable
+        figures.enrolment = enrolment.figures
         board.set(figures)
     }
 }

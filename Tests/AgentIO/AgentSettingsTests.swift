@@ -46,6 +46,7 @@ struct AgentSettingsTests {
     @Test(arguments: [
         ("gateway: gw-east-1", "gateway: GW", "gateway"), ("port: 8883", "port: 70000", "mqtt.port"),
         ("commit: 10s", "commit: 99ms", "commit"), ("commit: 10s", "comit: 10s", "comit"),
+        ("key_list: /etc/kilomint/key-list.cbor", "# none", ""), ("folder: /var", "path: /var", "enrolment.path"),
         ("clock: real", "clock: fast", "clock"), ("interval: 60s", "interval: 7m", ""),
         ("- tcp: 192.0.2.11:502", "- tcp: 192.0.2.10:502", ""),
         ("- tcp: 192.0.2.11:502", "- tcp: \"a:b:c\"", "buses[1].tcp"),

@@ -59,7 +59,7 @@ final class SpoolBench {
             log: log)
         let keeper = Keeper(
             settings: settings, start: start, key: key, trust: trust, clock: clock, recorder: recorder,
-            inbox: Mailbox(itemsMax: 8), session: nil, log: log,
+            inbox: Mailbox(itemsMax: 8), uplink: nil, log: log,
             board: StatusBoard(recorder: recorder, buses: []))
         for meter in try meters() { recorder.notice(.planned(try MeterPlan(meter, chain: [])), bus: 0) }
         return (keeper, recorder, start.opening)

@@ -103,5 +103,28 @@ final class Yard {
             outputPath: place.file("agent-\(starts).log"))
     }
 
+    func startAgent(configuration: String) throws {
+        starts += 1
+        try configuration.write(toFile: place.file("agent.yaml"), atomically: true, encoding: .utf8)
+        agent = try ChildProcess(
+            try Workplace.program("kilomint-agent"), ["run", "--config", place.file("agent.yaml")],
+            outputPath: place.file("agent-\(starts).log"))
+    }
+
+    /// Leaves what enrolment would: whose receipts count, and where the broker is.
+    func enrol() throws {
+        let new = place.file("enrolled.new")
+        let files = FileManager.default
+        try files.createDirectory(atPath: new, withIntermediateDirectories: true)
+        try files.copyItem(atPath: place.file("key-list.cbor"), toPath: new + "/key-list.cbor")
+        try files.copyItem(atPath: place.file("root.hex"), toPath: new + "/root.spki")
+        try EnrolledFolder.text([EnrolledFolder.Broker(host: "127.0.0.1", port: Int(brokerPort))]).write(
+            toFile: new + "/brokers.yaml", atomically: true, encoding: .utf8)
+        try files.createDirectory(atPath: place.file("spool"), withIntermediateDirectories: true)
+        let folder = place.file("spool/enrolled")
+        if files.fileExists(atPath: folder) { try files.removeItem(atPath: folder) }
+        try files.moveItem(atPath: new, toPath: folder)
+    }
+
     func agentLog() throws -> String { try agent?.output ?? "" }
 }

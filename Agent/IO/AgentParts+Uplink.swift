@@ -1,0 +1,102 @@
+// Whose receipts count and where the brokers are: the configuration's word, else what enrolment left. Nil: neither says.
+
+internal import AgentCore
+internal import Evidence
+internal import Keys
+package import MQTT
+internal import Proofs
+internal import Quantities
+package import Settings
+
+extension AgentParts {
+    package var enrolled: EnrolledFolder { EnrolledFolder(settings.enrolled) }
+
+    /// What is used of the enrolled folder follows it while the agent runs.
+    package var followsEnrolment: Bool { settings.keyList == nil || settings.mqtt == nil }
+
+    /// The key list in force; nil while the gateway is not enrolled.
+    package func trust(believed: UInt64) throws(SettingsError) -> ReceiptTrust? {
+        if let list = settings.keyList, let key = settings.rootKey {
+            return try trust(list, key, listKey: "key_list", rootKey: "root_key", believed)
+        }
+        guard enrolled.stamp != nil else { return nil }
+        return try trust(
+            enrolled.keyList, enrolled.root, listKey: "enrolment.folder", rootKey: "enrolment.folder", believed)
+    }
+
+    private func trust(
+        _ list: String, _ key: String, listKey: String, rootKey: String, _ believed: UInt64
+    ) throws(SettingsError) -> ReceiptTrust {
+        let root = try Self.root(key, settings, rootKey)
+        do throws(TrustError) { return try ReceiptTrust(path: list, root: root, believed: believed) } catch {
+            throw settings.error(listKey, list, error.description)
+        }
+    }
+
+    /// The session's options; nil without `mqtt` and without enrolment, and while nobody's receipts would count.
+    ///
+    /// - Parameters:
+    ///   - session: number of this run.
+    ///   - receipt: the last receipt held: the will repeats it, for a collector that lost its tail while we are away.
+    package func broker(session: UInt64, receipt: [UInt8]?) throws(SettingsError) -> MQTTOptions? {
+        guard settings.keyList != nil || enrolled.stamp != nil else { return nil }
+        let named = try settings.mqtt == nil ? enrolledBroker() : settings.mqtt
+        guard let mqtt = named else { return nil }
+        var password: String?
+        if let file = mqtt.passwordFile {
+            do throws(SystemError) { password = try SmallFile.text(file) } catch {
+                throw settings.error("mqtt.password_file", file, error.description)
+            }
+        }
+        let topics = GatewayTopics(settings.gateway)
+        let offline = GatewayStatus(
+            gateway: settings.gateway, isOnline: false, session: session, receipt: receipt, checkpoint: nil)
+        var options = MQTTOptions(
+            host: mqtt.host, port: mqtt.port, clientID: settings.gateway.text, username: mqtt.username,
+            password: password,
+            tls: mqtt.caFile.map {
+                MQTTTLS(caFile: $0, certificateFile: mqtt.certificateFile, keyFile: mqtt.keyFile)
+            },
+            will: MQTTWill(topic: topics.status, payload: offline.encoded),
+            subscriptions: [MQTTSubscription(topics.receipt)])
+        options.keepAliveSeconds = mqtt.keepAliveSeconds
+        options.inFlightMax = settings.limits.recordsMax + 8
+        return options
+    }
+
+    /// The broker that enrolment named, with the certificate it brought and the gateway's one key.
+    private func enrolledBroker() throws(SettingsError) -> AgentSettings.MQTT? {
+        guard enrolled.stamp != nil, let broker = try enrolled.brokers().first else { return nil }
+        return AgentSettings.MQTT(
+            host: broker.host, port: broker.port, username: settings.gateway.text, passwordFile: nil,
+            caFile: enrolled.ca, certificateFile: enrolled.certificate, keyFile: settings.key, keepAliveSeconds: 30)
+    }
+
+    // MARK: Root key
+
+    private static func root(
+        _ place: String, _ settings: AgentSettings, _ key: String
+    ) throws(SettingsError) -> PublicKey {
+        do {
+            if let spki = [UInt8](hex: place) { return try PublicKey(spki: spki) }
+            let bytes = try SmallFile.bytes(place, max: SmallFile.bytesMax)
+            if bytes.first == 0x30 { return try PublicKey(spki: bytes) }
+            let text = try SmallFile.text(place)
+            guard let spki = [UInt8](hex: text) ?? pem(text) else { throw KeyError.unsupportedPublicKey }
+            return try PublicKey(spki: spki)
+        } catch {
+            throw settings.error(
+                key, place, "\(error)",
+                allowed: "a public key (SPKI): hexadecimal, or a file with hexadecimal, PEM or DER")
+        }
+    }
+
+    /// The first PUBLIC KEY block (RFC 7468 §13).
+    private static func pem(_ text: String) -> [UInt8]? {
+        let lines = text.split(whereSeparator: \.isNewline)
+        guard let first = lines.firstIndex(of: "-----BEGIN PUBLIC KEY-----"),
+            let last = lines[first...].firstIndex(of: "-----END PUBLIC KEY-----")
+        else { return nil }
+        return [UInt8](base64: lines[(first + 1)..<last].joined())
+    }
+}

@@ -1,0 +1,57 @@
+// `init`: the gateway's key and its spool, without any network, so that reading, signing and storing begin before the SIM
+// works. Done once or often, the same stands afterwards; nothing that is there is ever replaced.
+
+internal import AgentCore
+internal import Evidence
+package import Keys
+internal import Settings
+
+/// What `init` found and made.
+package struct Initialisation: Sendable {
+    package let publicKey: PublicKey
+    package let isKeyNew: Bool
+    package let isSpoolNew: Bool
+
+    /// Makes what is missing. Not while the agent runs: its spool is its own; then only the key is looked at.
+    ///
+    /// - Throws: ``SettingsError`` for the key, ``SystemError``, ``SpoolError``, ``DatabaseError`` for the spool.
+    package init(_ settings: AgentSettings, log: Log = Log()) throws {
+        isKeyNew = try Self.makeKey(settings)
+        // A crash from here on leaves a key without a spool: the next call, or the first run, makes the spool.
+        let parts = try AgentParts(settings)
+        publicKey = parts.key.publicKey
+        isSpoolNew = try Self.makeSpool(parts, log)
+    }
+
+    private static func makeKey(_ settings: AgentSettings) throws -> Bool {
+        do throws(KeyError) { _ = try PrivateKey.load(path: settings.key) } catch {
+            // Anything but "no such file" is a key that a person has to look at.
+            guard case .file(action: "open", path: _, reason: _) = error, !Self.isThere(settings.key) else {
+                throw settings.error("key", settings.key, error.description)
+            }
+            do { try PrivateKey.generate(.es256).save(to: settings.key) } catch KeyError.exists {
+                return false  // Another init was faster.
+            } catch {
+                throw settings.error("key", settings.key, "\(error)")
+            }
+            return true
+        }
+        return false
+    }
+
+    private static func makeSpool(_ parts: AgentParts, _ log: Log) throws -> Bool {
+        let folder = parts.settings.spool.path
+        guard !isThere(Spool.file(folder)) else { return false }
+        let start = try KeeperStart(
+            folder: folder, settings: parts.keeper, meters: parts.meters, key: SpoolKey(parts.key.publicKey),
+            clock: try MachineClock(house: parts.settings.clock), log: log)
+        var agent = start.spool.agent
+        agent.isClean = true
+        // Without it the first run would look at each page of an empty spool.
+        try start.spool.commit([], agent: agent, streams: start.spool.streams)
+        start.spool.close()
+        return true
+    }
+
+    private static func isThere(_ path: String) -> Bool { SmallFile.isThere(path) }
+}
