@@ -58,21 +58,19 @@ enum Commands {
     }
 
     private static func read(_ words: [String]) throws {
-        let arguments = try Arguments(words, options: ["config"])
-        let (_, buses) = try AgentParts.buses(try settings(arguments))
-        var failed = 0
-        for bus in buses {
-            let table = LiveRead.table(bus)
-            print(table.text)
-            failed += table.failures
-        }
-        guard failed == 0 else { throw Arguments.Failed(description: "\(failed) reads failed") }
+        let names = [
+            "meter", "endpoint", "unit", "function", "address", "count", "as", "order", "timeout", "baud", "parity",
+            "stop-bits", "echo",
+        ]
+        let arguments = try Arguments(words, options: ["config"] + names)
+        let settings = try Tool.settings(arguments, isNeeded: arguments.optional("endpoint") == nil)
+        try Tool.run(ControlRequest("read", Tool.values(arguments, names)), settings) { print($0) }
     }
 
     private static func status(_ words: [String]) throws {
         let arguments = try Arguments(words, options: ["config"], flags: ["json"])
-        let path = try settings(arguments).control
-        print(try ControlSocket.ask(path, arguments.has("json") ? "json" : "text"), terminator: "")
+        let request = ControlRequest("status", ["format": arguments.has("json") ? "json" : "text"])
+        try Tool.run(request, try Tool.settings(arguments, isNeeded: true), onlyRunning: true) { print($0) }
     }
 
     private static func createKey(_ words: [String]) throws {

@@ -13,7 +13,12 @@ enum Help {
           kilomint-agent init --config FILE [--gateway ID]
                                                      make the gateway's key and spool; keeps what is there
           kilomint-agent config check --config FILE  check everything the configuration names, print the plan
-          kilomint-agent read --config FILE          read every meter once, print words and values; sends nothing
+          kilomint-agent read [--config FILE] [--meter ID,…]
+                                                     read meters once, print words and values; records nothing
+          kilomint-agent read --endpoint tcp:HOST:PORT|rtu_tcp:HOST:PORT|rtu:DEVICE [--unit N] [--function 3|4|17|43]
+              [--address A] [--count C] [--as u16|s16|u32|s32|u64|s64|f32|f64|text] [--order abcd|cdab|badc|dcba]
+              [--baud N] [--parity none|even|odd] [--stop-bits 1|2] [--echo true] [--timeout MS]
+                                                     read any registers of any device
           kilomint-agent status --config FILE [--json]
                                                      ask the running agent how it is
           kilomint-agent key create --out FILE [--algorithm es256|ed25519]

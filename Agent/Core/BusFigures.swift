@@ -58,6 +58,8 @@ package struct BusFigures: Hashable, Sendable {
     package var missed: Int64 = 0
     package var isCycleTooShort = false
     package var load = BusLoad()
+    /// Requests that people asked for: no samples.
+    package var askedByPeople: UInt64 = 0
     /// Why the bus cannot be opened; nil: it can.
     package var problem: String?
     /// What one should know of the line although it is open.

@@ -258,6 +258,24 @@ package struct BusSchedule: Sendable {
         return next / speed
     }
 
+    /// Real milliseconds until the line is needed for a read of the schedule: room for what a person asks meanwhile. A
+    /// read of a meter that is left alone needs no line, unless it stands at a boundary.
+    package func room(now: UTCInstant, monotonic: Int64) -> Int64 {
+        var room = Int64.max
+        for slot in slots.indices where !places[slot].isRetired {
+            let place = places[slot]
+            var rest = max(0, place.due - now) / speed
+            let retry = max(meters[slots[slot].meter]?.retryAt ?? .min, place.busyUntil)
+            if retry > monotonic, retry - monotonic > rest {
+                let past = max(place.due, now)
+                let toBoundary = (Self.multiple(of: boundary, notBefore: past.milliseconds) - now.milliseconds) / speed
+                rest = max(rest, min(retry - monotonic, place.isOpening ? .max : toBoundary))
+            }
+            room = min(room, rest)
+        }
+        return room
+    }
+
     private func nextDue(after now: UTCInstant) -> UTCInstant {
         places.lazy.filter { !$0.isRetired && $0.due > now }.map(\.due).min() ?? now + 86_400_000
     }

@@ -67,6 +67,7 @@ package struct AgentSettings: Sendable {
     /// House milliseconds.
     package var boundary: Int64
     package var control: String
+    package var access: ControlAccess
     /// Nil: no figures for Prometheus.
     package var metrics: Metrics?
     package var buses: [Bus]
@@ -94,6 +95,7 @@ extension AgentSettings {
         profiles = try map.value("profiles").path()
         boundary = try map.optional("boundary")?.milliseconds(in: 60_000...3_600_000) ?? 900_000
         control = try map.optional("control")?.path() ?? spool.path + "/control.sock"
+        access = try ControlAccess(map)
         metrics = nil
         if let value = map.optional("metrics") { metrics = try Metrics(try value.map()) }
         let interval = try map.optional("interval")?.milliseconds(in: Self.intervals) ?? 60_000

@@ -22,11 +22,18 @@ struct BusLine {
     /// A request on a line without transactions that failed: its answer may come late.
     private var owed: (request: ModbusRequest, until: Int64)?
     private let isRTU: Bool
+    /// Nanoseconds of one character on the line; behind a serial server, as at 9 600 baud.
+    private let character: Int64
     private var quietSince = Int64.min
 
     init(_ plan: BusPlan) {
         let limits = plan.meters.map(\.profile.limits)
         isRTU = plan.endpoint.framing == .rtu
+        switch plan.endpoint {
+        case .tcp: character = 0
+        case .rtu(let line): character = line.characterNanoseconds
+        case .rtuOverTCP: character = SerialLine(device: "", baud: 9_600).characterNanoseconds
+        }
         connection = ModbusConnection(
             plan.endpoint, connectMilliseconds: plan.timing.connect,
             connectPause: Int64(limits.map(\.connectPauseMilliseconds).max() ?? 0),
@@ -49,19 +56,31 @@ struct BusLine {
     func close() { connection.close() }
 
     /// Waits until the device may be asked.
-    func makeRoom(for request: ModbusRequest, stop: Mailbox<Never>) {
-        guard let lastUnit, let limits = devices[request.unit]?.limits else { return }
-        let pause = lastUnit == request.unit ? limits.pauseMilliseconds : limits.turnaroundMilliseconds
-        var instant = quietSince + Int64(pause) * 1_000_000
+    func makeRoom<Item>(for request: ModbusRequest, stop: Mailbox<Item>) {
+        let rest = rest(before: request)
+        guard rest > 0 else { return }
+        stop.pause(for: rest)
+    }
+
+    /// Nanoseconds until the device may be asked.
+    private func rest(before request: ModbusRequest) -> Int64 {
+        var instant = Int64.min
+        if let lastUnit, let limits = devices[request.unit]?.limits {
+            let pause = lastUnit == request.unit ? limits.pauseMilliseconds : limits.turnaroundMilliseconds
+            instant = quietSince + Int64(pause) * 1_000_000
+        }
         // Neighbours differ in length where the schedule can make them; where not, the late answer is waited for.
         if let owed, owed.request.unit == request.unit, owed.request.function == request.function,
             owed.request.count == request.count
         {
             instant = max(instant, owed.until)
         }
-        let rest = instant - steadyNanoseconds()
-        guard rest > 0 else { return }
-        _ = stop.take(within: rest)
+        return instant == .min ? 0 : max(0, instant - steadyNanoseconds())
+    }
+
+    /// Milliseconds that a request costs beside the wait for its answer: the pause before it, and both on the line.
+    func cost(of request: ModbusRequest) -> Int64 {
+        (rest(before: request) + Int64(8 + request.answerMax + 3) * character + 999_999) / 1_000_000
     }
 
     /// - Parameter milliseconds: the longest that others can wait; nil: as long as the device needs.
@@ -77,11 +96,22 @@ struct BusLine {
             // With the time on a serial line: four times as much of it is a bound as good.
             devices[request.unit]?.timeout.answered(after: (ended - began) / 1000)
         }
+        settle(request, answer, given: given, ended)
+        return answer
+    }
+
+    /// What a person asked for: how long it took teaches nothing about how long the schedule's reads take.
+    mutating func askOnce(_ request: ModbusRequest, within milliseconds: Int64) -> ModbusAnswer {
+        let answer = connection.ask(request, within: milliseconds)
+        settle(request, answer, given: devices[request.unit]?.timeout.milliseconds ?? milliseconds, steadyNanoseconds())
+        return answer
+    }
+
+    private mutating func settle(_ request: ModbusRequest, _ answer: ModbusAnswer, given: Int64, _ ended: Int64) {
         let patience = min(given, Self.owedMillisecondsMax) * 1_000_000
         owed = isRTU && answer.status > SampleStatus.exceptionMax ? (request, ended + patience) : nil
         lastUnit = request.unit
         quietSince = ended
-        return answer
     }
 
     private func connections(since before: UInt64) -> UInt64 { connection.figures.connects - before }

@@ -34,21 +34,27 @@ package struct BusRunner {
     /// Failures in a row after which a meter is called silent.
     private static let silentAfter = 3
 
-    private let plan: BusPlan
-    private let recorder: Recorder
-    private let clock: MachineClock
-    private let stop: Mailbox<Never>
-    private var schedule: BusSchedule
+    let plan: BusPlan
+    let recorder: Recorder
+    let clock: MachineClock
+    /// What people ask for; closing it ends the bus.
+    let stop: Mailbox<PersonAsk>
+    var schedule: BusSchedule
+    var people: PeopleAtBus
     /// By slot of the schedule.
     private var requests: [ModbusRequest] = []
     private var meters: [MeterOnBus]
-    private var line: BusLine
+    var line: BusLine
     private var silent: Set<UInt64> = []
     private var cycle = CycleWatch()
     /// What was last said of the line.
     private var told: String?
 
-    package init(plan: BusPlan, recorder: Recorder, clock: MachineClock, stop: Mailbox<Never>) {
+    package init(
+        plan: BusPlan, recorder: Recorder, clock: MachineClock, stop: Mailbox<PersonAsk>,
+        asksPerSecond: Int64 = PersonTurns.perSecondDefault
+    ) {
+        people = PeopleAtBus(perSecond: asksPerSecond)
         self.plan = plan
         self.recorder = recorder
         self.clock = clock
@@ -71,7 +77,8 @@ package struct BusRunner {
                     .cycle(isTooShort: cycle.isTooShort, endpoint: plan.endpoint.text), bus: plan.number)
             }
             switch step {
-            case .wait(let instant, let monotonic): wait(until: instant, orMonotonic: monotonic, now)
+            case .wait(let instant, let monotonic):
+                if !servePerson() { wait(until: instant, orMonotonic: monotonic, now) }
             case .backedOff(let slot, _):
                 let place = schedule.slots[slot]
                 recorder.skipped(bus: plan.number, meter: position(place.meter), read: place.read)
@@ -79,14 +86,15 @@ package struct BusRunner {
             }
         }
         line.close()
+        dismissPeople()
         recorder.liveness.ended(bus: plan.number)
     }
 
-    private func wait(until instant: UTCInstant, orMonotonic monotonic: Int64?, _ now: Moment) {
-        let other = min(monotonic ?? .max, meters.map(\.walkAt).min() ?? .max)
+    private mutating func wait(until instant: UTCInstant, orMonotonic monotonic: Int64?, _ now: Moment) {
+        let other = min(monotonic ?? .max, meters.map(\.walkAt).min() ?? .max, people.wakeAt)
         var wait = clock.nanoseconds(until: instant)
         if other != .max { wait = min(wait, max(1, other - now.monotonic) * 1_000_000) }
-        _ = stop.take(within: wait)
+        people.wait(stop, within: wait)
     }
 
     private func position(_ meter: UInt64) -> Int { meters.firstIndex { $0.meter.index == meter } ?? 0 }

@@ -4,29 +4,34 @@
 struct BusThreads {
     private struct Running {
         let plan: BusPlan
-        let stop: Mailbox<Never>
+        let stop: Mailbox<PersonAsk>
         let thread: WorkerThread
     }
 
     private let recorder: Recorder
     private let clock: MachineClock
+    /// Told which buses run, so that people can ask through them.
+    private let desk: BusDesk
     private var running: [Running] = []
 
-    init(recorder: Recorder, clock: MachineClock) {
+    init(recorder: Recorder, clock: MachineClock, desk: BusDesk) {
         self.recorder = recorder
         self.clock = clock
+        self.desk = desk
     }
 
     var plans: [BusPlan] { running.map(\.plan) }
 
     mutating func start(_ plan: BusPlan) throws(SystemError) {
-        let stop = Mailbox<Never>(itemsMax: 1)
-        let (recorder, clock) = (recorder, clock)
+        let stop = Mailbox<PersonAsk>(itemsMax: PeopleAtBus.asksMax)
+        let (recorder, clock, perSecond) = (recorder, clock, desk.perSecond)
         let thread = try WorkerThread("bus-\(plan.number)") {
-            var runner = BusRunner(plan: plan, recorder: recorder, clock: clock, stop: stop)
+            var runner = BusRunner(
+                plan: plan, recorder: recorder, clock: clock, stop: stop, asksPerSecond: perSecond)
             runner.run()
         }
         running.append(Running(plan: plan, stop: stop, thread: thread))
+        desk.opened(plan, asks: stop)
     }
 
     /// Returns when the requests under way have ended, each within its own time-outs, and are recorded.
@@ -34,7 +39,10 @@ struct BusThreads {
         let ended = running.filter { numbers.contains($0.plan.number) }
         running.removeAll { numbers.contains($0.plan.number) }
         for bus in ended { bus.stop.close() }
-        for bus in ended { bus.thread.join() }
+        for bus in ended {
+            bus.thread.join()
+            desk.ended(bus.plan.number)
+        }
     }
 
     /// Tells all to end and waits for none: one may wait for a meter, and what it would still read belongs to no commit.

@@ -121,9 +121,7 @@ package struct MetricsPort {
     }
 
     private static func milliseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+        steadyNanoseconds() / 1_000_000
     }
 
     // MARK: File

@@ -91,6 +91,17 @@ package final class Recorder: Sendable {
         }
     }
 
+    /// A request that a person asked for: the bus was busy with it, and it is no meter's figure.
+    func askedByPerson(bus: Int, from: Int64, to: Int64, line: LineFigures) {
+        state.withLock { state in
+            state.figures[bus].askedByPeople += 1
+            state.figures[bus].load.add(from: from, to: to)
+            state.figures[bus].connects = line.connects
+            state.figures[bus].strayBytes = line.strayBytes
+            state.figures[bus].babbles = line.babbles
+        }
+    }
+
     /// What one should know of the line now.
     package func line(bus: Int, problem: String?, remark: String?) {
         state.withLock { state in

@@ -14,12 +14,13 @@ struct Reloader {
     private let recorder: Recorder
     private let inbox: Mailbox<KeeperEvent>
     private let board: StatusBoard
+    private let context: ControlContext
     private let supervisor: Supervisor
     private let log: Log
 
     init(
         _ parts: AgentParts, threads: BusThreads, recorder: Recorder, inbox: Mailbox<KeeperEvent>, board: StatusBoard,
-        supervisor: Supervisor, log: Log
+        context: ControlContext, supervisor: Supervisor, log: Log
     ) {
         settings = parts.settings
         key = parts.key.publicKey
@@ -27,6 +28,7 @@ struct Reloader {
         self.recorder = recorder
         self.inbox = inbox
         self.board = board
+        self.context = context
         self.supervisor = supervisor
         self.log = log
     }
@@ -97,6 +99,7 @@ struct Reloader {
         settings.commit = parts.settings.commit
         settings.boundary = parts.settings.boundary
         settings.profiles = parts.settings.profiles
+        context.set(settings)
         board.update {
             $0.reloads += 1
             $0.refusal = nil
@@ -122,6 +125,7 @@ struct Reloader {
             ("clock", new.clock != settings.clock),
             ("resend_after, resend_after_max, window", new.limits != settings.limits),
             ("spool", new.spool != settings.spool), ("control", new.control != settings.control),
+            ("control_mode, control_group, control_rate", new.access != settings.access),
             ("metrics", new.metrics != settings.metrics),
         ]
         return changes.filter(\.1).map(\.0)

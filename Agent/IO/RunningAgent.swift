@@ -38,17 +38,19 @@ package enum RunningAgent {
             settings: keeperSettings, start: start, key: parts.key, trust: nil, clock: clock, recorder: recorder,
             inbox: inbox, uplink: uplink, log: log, board: board)
 
-        var threads = BusThreads(recorder: recorder, clock: clock)
+        let desk = BusDesk(perSecond: parts.settings.access.perSecond)
+        let context = ControlContext(settings: parts.settings, desk: desk, board: board, keeper: inbox)
+        var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
         let reloads = Mailbox<Void>(itemsMax: 1)
         let reloader = Reloader(
             parts, threads: threads, recorder: recorder, inbox: inbox, board: board,
-            supervisor: keeperSettings.supervisor, log: log)
+            context: context, supervisor: keeperSettings.supervisor, log: log)
         _ = try WorkerThread("reload") {
             var reloader = reloader
             reloader.serve(reloads)
         }
-        try serve(board, parts.settings, stop, log)
+        try serve(board, context, parts.settings, stop, log)
         _ = try WorkerThread("signals") { awaitSignals(signals, inbox, reloads) }
         log.line(
             .info, "started",
@@ -66,14 +68,16 @@ package enum RunningAgent {
 
     /// Opens what others may look at: control socket and figures.
     private static func serve(
-        _ board: StatusBoard, _ settings: AgentSettings, _ stop: Mailbox<Never>, _ log: Log
+        _ board: StatusBoard, _ context: ControlContext, _ settings: AgentSettings, _ stop: Mailbox<Never>, _ log: Log
     ) throws {
         // Until the keeper's first step, which brings the rest.
         var figures = AgentFigures()
         figures.gateway = settings.gateway.text
         board.set(figures)
-        let listener = try ControlSocket.listen(settings.control)
-        _ = try WorkerThread("control") { ControlSocket.serve(listener, board: board, stop: stop) }
+        let listener = try ControlSocket.listen(settings.control, access: settings.access)
+        _ = try WorkerThread("control") {
+            ControlServer(listener: listener, context: context, log: log).run(stop: stop)
+        }
         guard let metrics = settings.metrics else { return }
         let port = MetricsPort(metrics, board: board, log: log)
         _ = try WorkerThread("metrics") { port.run(stop: stop) }

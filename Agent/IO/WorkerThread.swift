@@ -128,6 +128,15 @@ package final class Mailbox<Item: Sendable>: @unchecked Sendable {
         return taken
     }
 
+    /// Sleeps for `nanoseconds`, whatever is in the box, or until it is closed.
+    package func pause(for nanoseconds: Int64) {
+        let end = steadyNanoseconds() + max(0, min(nanoseconds, 3_600_000_000_000))
+        var deadline = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while !isClosed, pthread_cond_timedwait(condition, mutex, &deadline) != ETIMEDOUT {}
+    }
+
     /// Ends all waiting; nothing is accepted any more, what is in it can still be taken.
     package func close() {
         pthread_mutex_lock(mutex)

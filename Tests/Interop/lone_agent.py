@@ -121,7 +121,7 @@ class LoneAgent:
         path = self.dir / "agent.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def ask(self, verb: str = "json") -> bytes:
+    def ask(self, verb: str = "status format=json") -> bytes:
         with socket.socket(socket.AF_UNIX) as asking:
             asking.settimeout(10)
             asking.connect(str(self.spool / "control.sock"))

@@ -87,9 +87,12 @@ class Cabinet(House):
         """As `status --json`, whatever the file says by now."""
         with socket.socket(socket.AF_UNIX) as asking:
             asking.connect(str(self.dir / "agent/control.sock"))
-            asking.sendall(b"json\n")
+            asking.sendall(b"status format=json\n")
             answer = b"".join(iter(lambda: asking.recv(65536), b""))
-        return json.loads(answer)
+        line, verdict, _ = answer.split(b"\n")
+        if verdict != b"ok":
+            raise Failed(f"the agent answers {verdict}")
+        return json.loads(line)
 
     def reload(self):
         """SIGHUP, and then what the supervisor waits for."""

@@ -1,0 +1,84 @@
+// How a command asks: the running agent through its control socket, or, where none runs, the same verb in this process.
+
+internal import AgentIO
+internal import Glibc
+internal import Settings
+internal import Synchronization
+
+enum Tool {
+    /// Where a configuration is looked for that no --config names.
+    static let configurationDefault = "/etc/kilomint/agent.yaml"
+
+    /// Set by Ctrl-C: what is under way ends in order.
+    static let isInterrupted = Atomic<Bool>(false)
+
+    /// Options of the command line that are handed on to a verb, as `--stop-bits` for `stop_bits`.
+    static func values(_ arguments: Arguments, _ names: [String]) -> [String: String] {
+        var values: [String: String] = [:]
+        for name in names {
+            if let value = arguments.optional(name) { values[name.replacing("-", with: "_")] = value }
+        }
+        return values
+    }
+
+    /// The configuration: the one that is named, or the usual one where it is.
+    static func settings(_ arguments: Arguments, isNeeded: Bool) throws -> AgentSettings? {
+        if let path = arguments.optional("config") { return try AgentSettings(try SettingsFile.load(path: path)) }
+        if access(configurationDefault, R_OK) == 0 {
+            return try AgentSettings(try SettingsFile.load(path: configurationDefault))
+        }
+        if isNeeded { throw Arguments.Wrong(description: "--config is missing") }
+        return nil
+    }
+
+    /// Runs a verb and hands on its lines.
+    ///
+    /// - Throws: ``Arguments/Failed`` with the verb's own words.
+    static func run(
+        _ request: ControlRequest, _ settings: AgentSettings?, onlyRunning: Bool = false, _ line: (String) -> Void
+    ) throws {
+        guard let settings else { return try runHere(request, nil, line) }
+        do {
+            try ControlSocket.ask(
+                settings.control, request, isOver: { isInterrupted.load(ordering: .relaxed) },
+                { text in
+                    line(text)
+                    return !isInterrupted.load(ordering: .relaxed)
+                })
+        } catch {
+            guard case .absent = error, !onlyRunning else { throw Arguments.Failed(description: error.description) }
+            try runHere(request, settings, line)
+        }
+    }
+
+    private static func runHere(
+        _ request: ControlRequest, _ settings: AgentSettings?, _ line: (String) -> Void
+    ) throws {
+        try withoutActuallyEscaping(line) { line in
+            let caller = ControlCaller(
+                peer: .own,
+                write: { text in
+                    for part in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+                        line(String(part))
+                    }
+                    return !isInterrupted.load(ordering: .relaxed)
+                }, hasGone: { isInterrupted.load(ordering: .relaxed) })
+            let desk = settings.map { BusDesk(perSecond: $0.access.perSecond) } ?? BusDesk()
+            do {
+                try ControlVerb.run(request, caller, ControlContext(settings: settings, desk: desk))
+            } catch is ControlGone { return } catch let error as ControlRefusal {
+                throw Arguments.Failed(description: error.description)
+            }
+        }
+    }
+
+    /// From here on Ctrl-C and an end that was asked for set ``isInterrupted``; what waits in the system is woken.
+    static func catchInterrupts() {
+        _ = isInterrupted.load(ordering: .relaxed)
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { _ in Tool.isInterrupted.store(true, ordering: .relaxed) }
+        sigaction(SIGINT, &action, nil)
+        sigaction(SIGTERM, &action, nil)
+        signal(SIGPIPE, SIG_IGN)
+    }
+}

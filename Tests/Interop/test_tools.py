@@ -1,0 +1,184 @@
+"""The installer's tools against other people's meters, beside a running agent and without one. What is shown is compared with
+the words that the test put in; what the agent reads meanwhile is not disturbed."""
+
+import logging
+import signal
+import socket
+import struct
+import threading
+import time
+import unittest
+
+from devices import Servers, Slave
+from lone_agent import LoneAgent
+
+
+def words(value: float, form: str) -> list[int]:
+    data = struct.pack(">" + form, value)
+    return [int.from_bytes(data[at:at + 2], "big") for at in range(0, len(data), 2)]
+
+
+def text(value: str, registers: int) -> list[int]:
+    data = value.encode().ljust(2 * registers, b"\0")
+    return [int.from_bytes(data[at:at + 2], "big") for at in range(0, len(data), 2)]
+
+
+def eastron(unit: int = 1) -> Slave:
+    """An SDM630: floats under function 4."""
+    slave = Slave(unit)
+    slave.put(0, [0] * 0x180, 4)
+    slave.put(72, words(1234.5, "f"), 4)
+    slave.put(74, words(6.25, "f"), 4)
+    slave.put(52, words(-321.0, "f"), 4)
+    slave.put(0, words(230.5, "f"), 4)
+    slave.put(64512, words(12345678, "I"), 3)
+    return slave
+
+
+def values() -> Slave:
+    """Every word differs: an order that is wrong shows."""
+    slave = Slave(7)
+    slave.put(0, words(0x12345678, "I") + words(-2, "i") + words(230.5, "f") + words(-0.125, "d") + text("AB-12", 3))
+    return slave
+
+
+class Beside(unittest.TestCase):
+    """A running agent, and people who ask beside it."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        # pymodbus tells of each unit that it does not have.
+        logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL + 1)
+        cls.servers = Servers().__enter__()
+        cls.addClassCleanup(cls.servers.__exit__)
+        cls.meter, cls.other = eastron(), values()
+        cls.port = cls.servers.tcp(cls.meter, cls.other, said={"VendorName": "Acme", "ProductCode": "M-1", "MajorMinorRevision": "V2.7"})
+        cls.free = cls.servers.tcp(values())
+        cls.line = cls.servers.serial(eastron(2))
+        cls.agent = LoneAgent(interval="500ms")
+        cls.addClassCleanup(cls.agent.__exit__, None)
+        cls.agent.configure([
+            f"{{tcp: 127.0.0.1:{cls.port}, meters: [{{id: m-tcp, profile: eastron/sdm630}}]}}",
+            f"{{rtu: {{device: {cls.line}}}, meters: [{{id: m-line, unit: 2, profile: eastron/sdm630}}]}}",
+        ])
+        cls.agent.start()
+        cls.agent.until("the meters are read", lambda: cls.agent.status()["head"] >= 3)
+
+    def tool(self, *words: object, check: bool = True):
+        return self.agent.tool(*words, "--config", self.agent.config, check=check)
+
+    def test_read_goes_through_the_running_agent(self) -> None:
+        shown = self.tool("read").stdout
+        self.assertEqual(shown.count("through the running agent"), 2, shown)
+        for line in ("1-0:1.8.0  1234500 Wh", "1-0:2.8.0  6250 Wh", "1-0:16.7.0  -321 W"):
+            self.assertEqual(shown.count(line), 2, shown)
+        shown = self.tool("read", "--meter", "m-line").stdout
+        self.assertIn(f"rtu:{self.line}, through the running agent", shown)
+        self.assertNotIn("m-tcp", shown)
+        refused = self.tool("read", "--meter", "m-none", check=False)
+        self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+        self.assertIn("it has: m-line, m-tcp", refused.stderr)
+
+    def test_an_endpoint_of_the_agent_goes_through_its_bus(self) -> None:
+        # The same address under another name: still the owner's.
+        for place in (f"tcp:127.0.0.1:{self.port}", f"tcp:localhost:{self.port}"):
+            shown = self.tool("read", "--endpoint", place, "--unit", 7, "--address", 4, "--as", "f32").stdout
+            self.assertIn("through the running agent", shown)
+            self.assertIn("4  230.5", shown)
+        shown = self.tool("read", "--endpoint", f"rtu:{self.line}", "--unit", 2, "--function", 4, "--address", 72, "--count", 4, "--as", "f32").stdout
+        self.assertIn("through the running agent", shown)
+        self.assertIn("72  1234.5", shown)
+        self.assertIn("74  6.25", shown)
+        said = self.tool("read", "--endpoint", f"tcp:127.0.0.1:{self.port}", "--function", 43).stdout
+        self.assertIn("vendor: Acme", said)
+        self.assertIn("revision: V2.7", said)
+
+    def test_values_are_decoded_as_asked(self) -> None:
+        place = ("read", "--endpoint", f"tcp:127.0.0.1:{self.free}", "--unit", 7)
+        for options, line in (
+            (("--address", 0, "--as", "u32"), "0  305419896"), (("--address", 2, "--as", "s32"), "2  -2"),
+            (("--address", 6, "--as", "f64"), "6  -0.125"), (("--address", 10, "--count", 3, "--as", "text"), '10  "AB-12.'),
+            (("--address", 0, "--as", "u32", "--order", "cdab"), f"0  {0x56781234}"),
+            (("--address", 0, "--as", "u32", "--order", "badc"), f"0  {0x34127856}"),
+            (("--address", 0, "--as", "u32", "--order", "dcba"), f"0  {0x78563412}"),
+            (("--address", 0, "--count", 5), "0  1234 5678 ffff fffe 4366"),
+            (("--address", 0, "--count", 3, "--as", "u32"), "1 registers are left: too few for u32"),
+        ):
+            shown = self.tool(*place, *options).stdout
+            self.assertIn("directly", shown)
+            self.assertIn(line, shown)
+        missing = self.tool(*place, "--address", 500, check=False)
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("exception 2: the device has no such registers", missing.stderr)
+
+    def test_one_who_asks_without_end_makes_nobody_miss(self) -> None:
+        before = self.agent.status()
+        end = time.monotonic() + 6
+        failed: list[str] = []
+
+        def ask() -> None:
+            while time.monotonic() < end:
+                done = self.tool("read", "--endpoint", f"tcp:127.0.0.1:{self.port}", "--unit", 99, "--timeout", 200, check=False)
+                # No such unit: nobody answers, and pymodbus may close.
+                if done.returncode != 1:
+                    failed.append(done.stdout + done.stderr)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        after = self.agent.status()
+        self.assertEqual(failed, [])
+        for old, new in zip(before["buses"], after["buses"]):
+            self.assertEqual(new["missed"], old["missed"])
+            self.assertEqual(new["meters"][0]["timeouts"], old["meters"][0]["timeouts"])
+            # Twice a second, whoever asks beside it.
+            self.assertGreaterEqual(new["requests"] - old["requests"], 6)
+        self.assertGreater(after["buses"][0]["asked_by_people"], before["buses"][0]["asked_by_people"] + 3)
+
+    def test_hostile_callers_stop_neither_tools_nor_reading(self) -> None:
+        before = self.agent.status()["buses"][0]["requests"]
+        path = str(self.agent.spool / "control.sock")
+        kept = []
+        for round in range(300):
+            caller = socket.socket(socket.AF_UNIX)
+            caller.connect(path)
+            caller.settimeout(5)
+            try:
+                caller.sendall((b"", b"stat", b"\xff\x00\n", b"read " + b"a" * 100_000)[round % 4])
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            kept.append(caller)
+        self.assertIn('"gateway":"gw-wild"', self.agent.ask().decode())
+        for caller in kept:
+            caller.close()
+        self.agent.until("reading goes on", lambda: self.agent.status()["buses"][0]["requests"] > before + 3)
+        self.assertLess(self.agent.resident(), 60_000)
+
+
+class Alone(unittest.TestCase):
+    """No agent runs: a tool asks by itself, and says so."""
+
+    def test_read_takes_the_line_itself(self) -> None:
+        with Servers() as servers, LoneAgent() as agent:
+            line = servers.serial(eastron(2))
+            agent.configure([f"{{rtu: {{device: {line}}}, meters: [{{id: m-line, unit: 2, profile: eastron/sdm630}}]}}"])
+            shown = agent.tool("read", "--config", agent.config).stdout
+            self.assertIn(f"rtu:{line}, directly", shown)
+            self.assertIn("1-0:1.8.0  1234500 Wh", shown)
+            # Where there is no agent there is no status.
+            refused = agent.tool("status", "--config", agent.config, check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("is it running", refused.stderr)
+            # A line that another agent has is not taken from it.
+            agent.start()
+            agent.until("the line is open", lambda: agent.status()["buses"][0]["good"] > 0)
+            taken = agent.tool("read", "--endpoint", f"rtu:{line}", "--unit", 2, check=False)
+            self.assertEqual(taken.returncode, 1)
+            self.assertRegex(taken.stderr, "in use by another process|Device or resource busy")
+            agent.end(signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    unittest.main()
