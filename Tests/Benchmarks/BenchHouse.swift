@@ -66,9 +66,9 @@ struct BenchHouse {
         let payload = Registration(number: 1, effectiveFrom: Self.anchor, body: body).encoded
         let isSimple: Bool
         switch body {
-        case .organisation, .entity, .gateway: isSimple = true
+        case .organisation, .entity, .gateway, .revocation: isSimple = true
         case .key(let key): isSimple = key.role == .person
-        case .meteringPoint, .meter: isSimple = false
+        case .meteringPoint, .meter, .claim: isSimple = false
         }
         let signers = isSimple ? [root] : [root] + persons
         let document = try Document(signers.map { try SignedMessage.signing(payload, as: .registration, with: $0) })

@@ -1,3 +1,5 @@
+// Claim codes: tolerant reading, exact bounds, one meaning a text. Claims themselves are tested with the registry.
+
 import Evidence
 import Kit
 import Proofs

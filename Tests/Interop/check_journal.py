@@ -18,6 +18,7 @@ KINDS = {
     "Registered": (HOUSE, "1"),
     "EpochOpened": (HOUSE, "1"),
     "EpochReconciled": (HOUSE, "1-2"),
+    "KeyBound": (HOUSE, "1-4"),
     "RecordRefused": (INTAKE, "1-4"),
     "FindingMade": (INTAKE, "1-6"),
     "StreamForked": (INTAKE, "1-5"),
@@ -140,6 +141,10 @@ def _genesis(state: State, event: JournalEvent) -> None:
 def _registered(state: State, event: JournalEvent) -> None:
     state.keyring.take(event)
     state.registered[event.id] = event
+
+
+def _bound(state: State, event: JournalEvent) -> None:
+    state.keyring.bind(event)
 
 
 def _epoch_opened(state: State, event: JournalEvent) -> None:
@@ -401,6 +406,7 @@ def check_checkpoint(export: Export, log: str, checkpoint: list[Any], place: str
 _CHECKS: dict[str, Callable[[State, JournalEvent], None]] = {
     "Genesis": _genesis,
     "Registered": _registered,
+    "KeyBound": _bound,
     "EpochOpened": _epoch_opened,
     "StatementReceived": _statement,
     "ReviewReceived": _review,

@@ -1,7 +1,7 @@
 """Writes the export of a small house that never ran: every format of docs/formats produced a second time, for tests only.
 
 Two gateways of one entity, each with an ABB B23 and a SunSpec inverter that see the same energy; readings each quarter of an hour,
-two windows of a day. One gateway rotates its key, the other one loses a record and says so with a skip.
+two windows of a day. One gateway rotates its key, the other one enrolled with a claim, loses a record and says so with a skip.
 """
 
 import pathlib
@@ -10,16 +10,21 @@ from typing import Any
 
 import profile_yaml
 import replay_window
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 from exports import vkey
 from formats import sequence, sha256
 from synthetic_gateway import DAY, DAYS, ED, INTERVAL, KEYS, READS, START, Gateway, energy
-from synthetic_logs import JournalWriter, LogWriter, document, root_of, sign, write
+from synthetic_logs import JournalWriter, LogWriter, Private, document, root_of, sign, write
 from transcripts import read_inputs
 from vectors import deterministic, spki
 
 BASE, ENTITY = "kilomint.example/synthetic", "sun-coop"
 SHARES = [["coop", "coop-account", 600_000], ["fund", "fund-account", 400_000]]
 FOREVER = 253_402_300_799_999
+SECRET = "0123456789ABCDEFGHJK"
 
 
 @dataclass
@@ -103,7 +108,7 @@ class House:
             12: spki(KEYS["receipt"]),
             13: spki(KEYS["seal"]),
         }
-        self.journal.append("Genesis", "house", START, sha256(b"genesis", deterministic(body)), body)
+        self.journal.append("Genesis", "house", START - DAY, sha256(b"genesis", deterministic(body)), body)
 
     def register(self) -> None:
         for org in ("operations", "owners", "finance", "compliance", "audit"):
@@ -128,9 +133,24 @@ class House:
             self.registered(2, body, "root", *([] if role == 13 else ["person-a", "person-b"]))
         for gateway in self.gateways:
             self.registered(6, {1: gateway.name, 2: ENTITY, 3: 0}, "root")
-            body = {1: spki(KEYS[gateway.name]), 2: 6, 3: gateway.name, 4: "owners", 5: [], 6: FOREVER}
-            self.registered(2, body, "root", "person-a", "person-b")
+            if gateway is self.gateways[0]:
+                body = {1: spki(KEYS[gateway.name]), 2: 6, 3: gateway.name, 4: "owners", 5: [], 6: FOREVER}
+                self.registered(2, body, "root", "person-a", "person-b")
+            else:
+                self.enrol(gateway.name, SECRET, KEYS[gateway.name])
             self.register_meters(gateway)
+
+    def enrol(self, name: str, secret: str, signer: Private) -> None:
+        """A claim, and the key that the gateway bound by it; cryptography writes the request."""
+        claim = {1: name, 2: "owners", 3: sha256(SECRET.encode()), 4: START + 7 * DAY}
+        self.registered(7, claim, "root", "person-a", "person-b")
+        registered = sha256(self.registrations[-1][1], bytes(8))
+        builder = x509.CertificateSigningRequestBuilder()
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+        request = builder.subject_name(subject).sign(signer, digest).public_bytes(Encoding.DER)
+        bound = {1: name, 2: spki(KEYS[name]), 3: secret, 4: request}
+        self.journal.append("KeyBound", "house", START - DAY, sha256(registered, b"bind"), bound)
 
     def register_meters(self, gateway: Gateway) -> None:
         point, (main, check) = gateway.point, gateway.meters
@@ -146,11 +166,11 @@ class House:
     def registered(self, kind: int, body: dict[int, Any], *signers: str) -> None:
         value = {1: 1, 2: kind, 3: 1, 4: START - DAY, 5: body}
         signed, number = document(value, "registration", *(KEYS[name] for name in signers))
-        event = self.journal.append("Registered", "house", START, number, {1: signed})
+        event = self.journal.append("Registered", "house", START - DAY, number, {1: signed})
         self.registrations.append((kind, number, deterministic(value)))
         for ordinal, (principal, account, _) in enumerate(SHARES if kind == 3 else []):
             opened = {1: account, 2: principal, 3: ENTITY, 4: 1}
-            self.journal.append("AccountOpened", "settlement", START, sha256(event, b"account"), opened, ordinal)
+            self.journal.append("AccountOpened", "settlement", START - DAY, sha256(event, b"account"), opened, ordinal)
 
     # -- Evidence
 

@@ -16,10 +16,10 @@ import unittest
 import two_runs
 import verify_export
 from exports import Export
-from formats import Wrong
+from formats import Wrong, sha256
 from synthetic_gateway import DAY, KEYS, START
 from synthetic_house import House
-from synthetic_logs import sign
+from synthetic_logs import Private, sign
 from vectors import deterministic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -202,7 +202,34 @@ class Twice(House):
             self.journal.append("StatementReceived", "verification", START + DAY, self.statements[0][0], {1: envelope})
 
 
+class WrongSecret(House):
+    """A key is bound with a secret that is not the claim's."""
+
+    def enrol(self, name: str, secret: str, signer: Private) -> None:
+        super().enrol(name, secret[::-1], signer)
+
+
+class OthersKey(House):
+    """A key is bound that did not sign the request."""
+
+    def enrol(self, name: str, secret: str, signer: Private) -> None:
+        super().enrol(name, secret, KEYS["gw-north"])
+
+
+class NoClaim(House):
+    """A key is bound and no claim stands."""
+
+    def registered(self, kind: int, body: dict[int, object], *signers: str) -> None:
+        if kind == 7:
+            self.registrations.append((kind, sha256(b"nothing"), b""))
+        else:
+            super().registered(kind, body, *signers)
+
+
 LIARS = [
+    (WrongSecret, "secret is not the claim's"),
+    (OthersKey, "the request has another key"),
+    (NoClaim, "has no claim"),
     (Unchained, "number 6 after 4"),
     (WrongKey, "signature is not that of gw-south"),
     (OnePerson, "dual control"),

@@ -83,6 +83,7 @@ package final class HouseAudit {
                 throw AuditFailure(place, "a house has one genesis, its first event")
             }
         case .registered(let body): try register(body, event, place)
+        case .keyBound(let body): try bind(body, event, place)
         case .epochOpened(let body): try open(body, place)
         case .epochReconciled(let body): unreconciled.removeAll { $0 == body.log }
         case .recordRefused: break
@@ -139,6 +140,16 @@ package final class HouseAudit {
             try registry.register(document, at: event.time, check: tools.isSigned)
         } catch { throw AuditFailure(place, "registration \(document.id): \(error)") }
         summary.registrations += 1
+    }
+
+    /// The claim, its secret, the request and its key: all that the collector saw when it bound the key.
+    private func bind(_ body: Event.KeyBound, _ event: JournalEvent, _ place: AuditPlace) throws {
+        do throws(BindingRefusal) {
+            try registry.bind(body, commandID: event.payload?.commandID, at: event.time, check: tools.isRawSigned)
+        } catch {
+            throw AuditFailure(
+                place, "binds a key to \(body.gateway) that no claim allows (\(error.rawValue)): \(error)")
+        }
     }
 
     private func open(_ body: Event.EpochOpened, _ place: AuditPlace) throws {

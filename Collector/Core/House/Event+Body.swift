@@ -21,6 +21,7 @@ extension Event {
         case .registered(let body): body.cbor
         case .epochOpened(let body): body.cbor
         case .epochReconciled(let body): body.cbor
+        case .keyBound(let body): body.cbor
         case .recordRefused(let body): body.cbor
         case .findingMade(let body): body.cbor
         case .streamForked(let body): body.cbor
@@ -71,6 +72,7 @@ extension Event {
         case .registered: .registered(try Registered(body))
         case .epochOpened: .epochOpened(try EpochOpened(body))
         case .epochReconciled: .epochReconciled(try EpochReconciled(body))
+        case .keyBound: .keyBound(try KeyBound(body))
         case .recordRefused: .recordRefused(try RecordRefused(body))
         case .findingMade: .findingMade(try FindingMade(body))
         case .streamForked: .streamForked(try StreamForked(body))

@@ -1,6 +1,8 @@
 // Bodies of the house's own events, and of those that only carry a message as it was received.
 
 package import CBOR
+internal import Evidence
+package import Quantities
 
 extension Event {
     /// A signed message, byte for byte as received: statement, review, seal, proof, decision.
@@ -63,6 +65,39 @@ extension Event {
                 throw ShapeError("body.1", expected: "journal or evidence")
             }
             self.init(log: log, origin: try fields.shortText(2))
+        }
+    }
+
+    /// A gateway proved that it knows a claim's secret and has a key: the key is its own from now on.
+    package struct KeyBound: EventBody {
+        package let gateway: Identifier
+        /// DER SubjectPublicKeyInfo.
+        package let spki: [UInt8]
+        /// The claim's 20 characters. Useless now: a claim is used once.
+        package let secret: String
+        /// PKCS #10 (DER), signed by the key.
+        package let request: [UInt8]
+
+        package init(gateway: Identifier, spki: [UInt8], secret: String, request: [UInt8]) {
+            self.gateway = gateway
+            self.spki = spki
+            self.secret = secret
+            self.request = request
+        }
+
+        package var cbor: CBORValue {
+            .fields([(1, .id(gateway)), (2, .bytes(spki)), (3, .text(secret)), (4, .bytes(request))])
+        }
+
+        init(_ value: CBORValue) throws(ShapeError) {
+            let fields = try value.fields(1...4, "body")
+            let secret = try fields.text(3)
+            guard ClaimCode.secret(reading: secret) == secret else {
+                throw ShapeError("body.3", expected: "the \(ClaimCode.secretCharacters) characters of a claim's secret")
+            }
+            self.init(
+                gateway: try fields.identifier(1), spki: try fields.bytes(2), secret: secret,
+                request: try fields.bytes(4))
         }
     }
 }

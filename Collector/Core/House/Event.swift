@@ -11,6 +11,7 @@ package enum Event: Hashable, Sendable {
     case registered(Registered)
     case epochOpened(EpochOpened)
     case epochReconciled(EpochReconciled)
+    case keyBound(KeyBound)
 
     case recordRefused(RecordRefused)
     case findingMade(FindingMade)
@@ -74,6 +75,7 @@ extension Event {
         case registered = "Registered"
         case epochOpened = "EpochOpened"
         case epochReconciled = "EpochReconciled"
+        case keyBound = "KeyBound"
         case recordRefused = "RecordRefused"
         case findingMade = "FindingMade"
         case streamForked = "StreamForked"
@@ -105,7 +107,7 @@ extension Event {
         /// The stream the kind stands in.
         package var stage: Stage {
             switch self {
-            case .genesis, .registered, .epochOpened, .epochReconciled: .house
+            case .genesis, .registered, .epochOpened, .epochReconciled, .keyBound: .house
             case .recordRefused, .findingMade, .streamForked, .streamEnded, .gatewayCloned, .identityChanged: .intake
             case .windowCut: .window
             case .statementReceived, .reviewReceived, .reconciliationComplete, .anomalyDetected, .disputeOpened,
@@ -128,6 +130,7 @@ extension Event {
         case .registered: .registered
         case .epochOpened: .epochOpened
         case .epochReconciled: .epochReconciled
+        case .keyBound: .keyBound
         case .recordRefused: .recordRefused
         case .findingMade: .findingMade
         case .streamForked: .streamForked

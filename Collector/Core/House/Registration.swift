@@ -4,7 +4,7 @@ package import CBOR
 package import Evidence
 package import Quantities
 
-/// One of six kinds; a later one of the same kind and subject replaces it from its effective instant on.
+/// One of eight kinds; a later one of the same kind and subject replaces it from its effective instant on.
 package struct Registration: HousePayload {
     package static let contentType = ContentType.registration
 
@@ -15,6 +15,8 @@ package struct Registration: HousePayload {
         case meteringPoint(MeteringPoint)
         case meter(Meter)
         case gateway(Gateway)
+        case claim(Claim)
+        case revocation(Revocation)
 
         /// The number on the wire.
         package var kind: UInt64 {
@@ -25,6 +27,8 @@ package struct Registration: HousePayload {
             case .meteringPoint: 4
             case .meter: 5
             case .gateway: 6
+            case .claim: 7
+            case .revocation: 8
             }
         }
     }
@@ -49,6 +53,8 @@ package struct Registration: HousePayload {
             case .meteringPoint(let body): body.cbor
             case .meter(let body): body.cbor
             case .gateway(let body): body.cbor
+            case .claim(let body): body.cbor
+            case .revocation(let body): body.cbor
             }
         return .numbered([
             .int(1), .unsigned(body.kind), .unsigned(number), .ms(effectiveFrom), content,
@@ -67,7 +73,9 @@ package struct Registration: HousePayload {
             case 4: .meteringPoint(try MeteringPoint(content))
             case 5: .meter(try Meter(content))
             case 6: .gateway(try Gateway(content))
-            default: throw ShapeError("registration.2", expected: "a kind 1 … 6")
+            case 7: .claim(try Claim(content))
+            case 8: .revocation(try Revocation(content))
+            default: throw ShapeError("registration.2", expected: "a kind 1 … 8")
             }
         self.init(number: try fields.uint(3), effectiveFrom: try fields.instant(4), body: body)
     }

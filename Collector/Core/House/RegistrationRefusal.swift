@@ -18,6 +18,8 @@ package enum RegistrationRefusal: UInt64, Error, Hashable, Sendable, CaseIterabl
     case meterClaimedTwice = 14
     case meterUsedTwice = 15
     case accountTaken = 16
+    case numberSkipped = 17
+    case revocationLater = 18
 }
 
 extension RegistrationRefusal: CustomStringConvertible {
@@ -43,6 +45,9 @@ extension RegistrationRefusal: CustomStringConvertible {
             "vendor, model and serial are registered under another meter id (METER_CLAIMED_TWICE): end that claim first"
         case .meterUsedTwice: "a meter it names stands at another metering point: end that use first"
         case .accountTaken: "an account it names belongs to another entity or to the house: choose another account id"
+        case .numberSkipped:
+            "a revocation has exactly the next number, so that none is kept from coming: give it that one"
+        case .revocationLater: "a revocation takes effect at once: give it an instant that is not later than now"
         }
     }
 }

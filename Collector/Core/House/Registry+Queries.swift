@@ -53,7 +53,7 @@ extension Registry {
         document(RegistrationSubject(kind: kind, id: id), at: instant)
     }
 
-    /// Everything in force of one kind (1 … 6), sorted by id (keys: by id, then role).
+    /// Everything in force of one kind (1 … 8), sorted by id (keys: by id, then role).
     package func documents(ofKind kind: UInt64, at instant: UTCInstant) -> [RegisteredDocument] {
         subjects.filter { $0.kind == kind }
             .sorted { ($0.id, $0.role) < ($1.id, $1.role) }

@@ -24,7 +24,7 @@ package struct RegisteredDocument: Hashable, Sendable {
 
 /// What a registration is about: the later one of the same subject replaces the earlier.
 package struct RegistrationSubject: Hashable, Sendable {
-    /// 1 … 6 as on the wire.
+    /// 1 … 8 as on the wire.
     package let kind: UInt64
     /// Keys only: one subject may hold keys of several roles.
     package let role: UInt64
@@ -39,6 +39,8 @@ package struct RegistrationSubject: Hashable, Sendable {
         case .meteringPoint(let body): (role, id) = (0, body.id)
         case .meter(let body): (role, id) = (0, body.id)
         case .gateway(let body): (role, id) = (0, body.id)
+        case .claim(let body): (role, id) = (0, body.gateway)
+        case .revocation(let body): (role, id) = (0, body.gateway)
         }
     }
 
@@ -61,14 +63,18 @@ package struct Registry: Sendable {
     var versions: [RegistrationSubject: [RegisteredDocument]] = [:]
     /// Subjects in the order they were first registered: the dictionary itself is never iterated.
     var subjects: [RegistrationSubject] = []
-    private var meterClaims: [MeterIdentity: Claim] = [:]
-    private var meterUses: [Identifier: Claim] = [:]
+    private var meterClaims: [MeterIdentity: Holding] = [:]
+    private var meterUses: [Identifier: Holding] = [:]
     private var accountOwners: [Identifier: Identifier] = [:]
     /// Every key ever registered, by kid, in the order of registration.
     private(set) var keysByKid: [[UInt8]: [RegisteredDocument]] = [:]
+    /// By gateway, in the order they were made. Looked up, never iterated.
+    var cuts: [Identifier: [GatewayCut]] = [:]
+    /// SPKI by the claim's document id.
+    var boundKeys: [Digest: [UInt8]] = [:]
 
     /// Who holds something, or since when nobody does: two holders must not overlap in time either.
-    private struct Claim: Hashable, Sendable {
+    private struct Holding: Hashable, Sendable {
         let holder: Identifier?
         let freeFrom: UTCInstant
 
@@ -116,7 +122,7 @@ package struct Registry: Sendable {
         }
         guard document.contentType == .registration else { throw .notUnderstood }
         let signers = try signers(of: document, at: instant, check)
-        guard signers.hasRoot else { throw .rootSignatureMissing }
+        guard signers.hasRoot || registration.body.isRevocation else { throw .rootSignatureMissing }
         guard !registration.body.needsDualControl || signers.persons >= 2 else { throw .personSignaturesMissing }
         guard registration.body.isRegistrable else { throw .roleNotRegistrable }
         let subject = RegistrationSubject(registration.body)
@@ -130,7 +136,15 @@ package struct Registry: Sendable {
         }
         try requireReferences(registration.body)
         try requireUnclaimed(registration.body, from: registration.effectiveFrom)
-        let isRetroactive = versions[subject] != nil && registration.body.judgesRecords
+        if case .revocation(let body) = registration.body {
+            guard registration.number &- (versions[subject]?.last?.registration.number ?? 0) == 1 else {
+                throw .numberSkipped
+            }
+            guard registration.effectiveFrom <= instant else { throw .revocationLater }
+            cut(body.gateway, from: instant + 1, endsClaims: true)
+        }
+        let isRetroactive =
+            registration.body.isRevocation || versions[subject] != nil && registration.body.judgesRecords
         apply(
             RegisteredDocument(
                 id: document.id, payload: document.payload, registration: registration,
@@ -139,16 +153,16 @@ package struct Registry: Sendable {
         return true
     }
 
-    private mutating func apply(_ document: RegisteredDocument, _ subject: RegistrationSubject) {
+    mutating func apply(_ document: RegisteredDocument, _ subject: RegistrationSubject) {
         let effectiveFrom = document.registration.effectiveFrom
         release(versions[subject]?.last?.registration.body, at: effectiveFrom)
         switch document.registration.body {
-        case .meter(let meter): meterClaims[MeterIdentity(meter)] = Claim(holder: meter.id, freeFrom: effectiveFrom)
+        case .meter(let meter): meterClaims[MeterIdentity(meter)] = Holding(holder: meter.id, freeFrom: effectiveFrom)
         case .meteringPoint(let point):
-            for meter in point.meters { meterUses[meter] = Claim(holder: point.id, freeFrom: effectiveFrom) }
+            for meter in point.meters { meterUses[meter] = Holding(holder: point.id, freeFrom: effectiveFrom) }
         case .entity(let entity): for share in entity.shares { accountOwners[share.account] = entity.id }
         case .key(let key): keysByKid[KeyID.kid(ofSPKI: key.spki), default: []].append(document)
-        case .organisation, .gateway: break
+        case .organisation, .gateway, .claim, .revocation: break
         }
         if versions[subject] == nil { subjects.append(subject) }
         versions[subject, default: []].append(document)
@@ -157,10 +171,10 @@ package struct Registry: Sendable {
     /// Ends the claims of the version that is replaced. Accounts stay with their entity for ever: K$ may lie there.
     private mutating func release(_ body: Registration.Body?, at instant: UTCInstant) {
         switch body {
-        case .meter(let meter): meterClaims[MeterIdentity(meter)] = Claim(holder: nil, freeFrom: instant)
+        case .meter(let meter): meterClaims[MeterIdentity(meter)] = Holding(holder: nil, freeFrom: instant)
         case .meteringPoint(let point):
-            for meter in point.meters { meterUses[meter] = Claim(holder: nil, freeFrom: instant) }
-        case .organisation, .key, .entity, .gateway, nil: break
+            for meter in point.meters { meterUses[meter] = Holding(holder: nil, freeFrom: instant) }
+        case .organisation, .key, .entity, .gateway, .claim, .revocation, nil: break
         }
     }
 
@@ -177,6 +191,10 @@ package struct Registry: Sendable {
             guard point.meters.allSatisfy({ isKnown(5, $0) }) else { throw .unknownMeter }
         case .meter(let meter): guard isKnown(6, meter.gateway) else { throw .unknownGateway }
         case .gateway(let gateway): guard isKnown(3, gateway.entity) else { throw .unknownEntity }
+        case .claim(let claim):
+            guard isKnown(1, claim.organisation) else { throw .unknownOrganisation }
+            guard isKnown(6, claim.gateway) else { throw .unknownGateway }
+        case .revocation(let revocation): guard isKnown(6, revocation.gateway) else { throw .unknownGateway }
         }
     }
 
@@ -200,7 +218,7 @@ package struct Registry: Sendable {
                 account != Entity.issuanceAccount && (accountOwners[account] ?? entity.id) == entity.id
             }
             guard areFree else { throw .accountTaken }
-        case .organisation, .gateway: break
+        case .organisation, .gateway, .claim, .revocation: break
         }
     }
 
@@ -231,12 +249,15 @@ package struct Registry: Sendable {
 }
 
 extension Registration.Body {
-    /// Metering points, meters and every key but a person's move money: a root key and two persons sign them.
+    /// One root key or person is enough: what it takes away, dual control gives back.
+    fileprivate var isRevocation: Bool { if case .revocation = self { true } else { false } }
+
+    /// Metering points, meters, claims and every key but a person's move money: a root key and two persons sign them.
     fileprivate var needsDualControl: Bool {
         switch self {
-        case .organisation, .entity, .gateway: false
+        case .organisation, .entity, .gateway, .revocation: false
         case .key(let key): key.role != .person
-        case .meteringPoint, .meter: true
+        case .meteringPoint, .meter, .claim: true
         }
     }
 
@@ -245,7 +266,7 @@ extension Registration.Body {
         switch self {
         case .gateway: true
         case .key(let key): key.role == .gateway
-        case .organisation, .entity, .meteringPoint, .meter: false
+        case .organisation, .entity, .meteringPoint, .meter, .claim, .revocation: false
         }
     }
 
@@ -260,7 +281,7 @@ extension Registration.Body {
 }
 
 extension Genesis.Keys {
-    fileprivate var all: [[UInt8]] { roots + [log, receipt, seal] }
+    var all: [[UInt8]] { roots + [log, receipt, seal] }
 }
 
 /// How keys are named in envelopes.

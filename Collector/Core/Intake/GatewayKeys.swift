@@ -22,15 +22,24 @@ package struct GatewayKeys: Hashable, Sendable {
 
     /// Every key ever registered for the gateway.
     package let keys: [Key]
+    /// What key records named before this instant signs nothing any more: it followed from keys that were ended then.
+    package let vouchedFrom: UTCInstant?
 
-    package init(_ keys: [Key]) { self.keys = keys }
+    package init(_ keys: [Key], vouchedFrom: UTCInstant? = nil) {
+        self.keys = keys
+        self.vouchedFrom = vouchedFrom
+    }
 
-    func isRevoked(_ spki: [UInt8]) -> Bool { keys.contains { $0.spki == spki && $0.isRevoked } }
+    package func isRevoked(_ spki: [UInt8], in gateway: GatewayState?) -> Bool {
+        if let key = keys.first(where: { $0.spki == spki }) { return key.isRevoked }
+        guard let vouchedFrom, let vouched = gateway?.vouchedKeys.last(where: { $0.spki == spki }) else { return false }
+        return vouched.receivedAt < vouchedFrom
+    }
 
     /// The key that must have signed: the one in force at the number; for a stream not seen yet one that may open it.
     func key(of message: SignedMessage, at place: RecordPlace, in gateway: GatewayState?) -> [UInt8]? {
         func isNamed(_ spki: [UInt8]) -> Bool { KeyID.kid(ofSPKI: spki) == message.kid }
-        let vouched = gateway?.vouchedKeys ?? []
+        let vouched = (gateway?.vouchedKeys ?? []).map(\.spki)
         guard let stream = gateway?.stream(place.stream) else {
             // A revoked key is found too, to be refused by its own code.
             return keys.first { ($0.mayOpen || $0.isRevoked) && isNamed($0.spki) }?.spki
@@ -45,19 +54,21 @@ package struct GatewayKeys: Hashable, Sendable {
 extension Registry {
     /// Nil when the gateway is not registered at `instant`.
     ///
-    /// A registration of a key whose validity ends at or before it takes effect revokes the key.
+    /// A registration of a key whose validity ends at or before it takes effect revokes the key; a revocation, and a key
+    /// bound in its place, revoke all that were there before.
     package func gatewayKeys(_ id: Identifier, at instant: UTCInstant) -> GatewayKeys? {
         guard gateway(id, at: instant) != nil else { return nil }
+        let cut = cuts[id]?.last { $0.from <= instant }
         let inForce = key(of: id, role: .gateway, at: instant)?.spki
         var keys: [GatewayKeys.Key] = []
         let subject = RegistrationSubject(kind: 2, role: KeyRole.gateway.rawValue, id: id)
-        for document in versions[subject] ?? [] where document.inForceFrom <= instant {
+        for (index, document) in (versions[subject] ?? []).enumerated() where document.inForceFrom <= instant {
             guard case .key(let key) = document.registration.body else { continue }
             keys.removeAll { $0.spki == key.spki }
-            let isRevoked = key.validTo <= document.registration.effectiveFrom
+            let isRevoked = key.validTo <= document.registration.effectiveFrom || index < cut?.keys ?? 0
             keys.append(
                 GatewayKeys.Key(spki: key.spki, mayOpen: key.spki == inForce && !isRevoked, isRevoked: isRevoked))
         }
-        return GatewayKeys(keys)
+        return GatewayKeys(keys, vouchedFrom: cut?.from)
     }
 }

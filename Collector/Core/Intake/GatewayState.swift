@@ -11,13 +11,19 @@ package struct GatewayState: Hashable, Sendable {
         package let now: StreamID
     }
 
+    /// A key that a key record named, and when that record came.
+    struct VouchedKey: Hashable, Sendable {
+        let spki: [UInt8]
+        let receivedAt: UTCInstant
+    }
+
     /// In order of birth, which is evidence order.
     package internal(set) var births: [StreamID] = []
     /// Looked up, never iterated.
     var streams: [StreamID: StreamState] = [:]
     package internal(set) var clones: [ClonePair] = []
     /// Keys that key records named, in evidence order: a rotated gateway opens its next stream with the last one.
-    var vouchedKeys: [[UInt8]] = []
+    var vouchedKeys: [VouchedKey] = []
     /// By meter, as last seen. Looked up, never iterated.
     var identities: [Identifier: Event.IdentityChanged.Identity] = [:]
 

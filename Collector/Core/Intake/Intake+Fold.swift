@@ -55,7 +55,9 @@ extension IntakeState {
         if findings.contains(where: { $0.finding != .otherClock }) { stream.findings.append(place.sequence) }
         stream.advance(record, position: position, first: first)
         if case .success(let content) = record.content {
-            if case .key(let spki) = content.body { gateway.vouchedKeys.append(spki) }
+            if case .key(let spki) = content.body {
+                gateway.vouchedKeys.append(.init(spki: spki, receivedAt: record.receivedAt))
+            }
             drafts += gateway.identityChanges(in: content, meters: stream.meters).map {
                 Event.identityChanged($0.event).draft(commandID: id, ordinal: Ordinal.identities + $0.ordinal)
             }

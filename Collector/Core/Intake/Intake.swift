@@ -92,7 +92,7 @@ package struct IntakeState: Sendable {
         guard let key = keys.key(of: message, at: place, in: state) else {
             return .refuse(.unknownKey, place)
         }
-        guard !keys.isRevoked(key) else { return .refuse(.revokedKey, place) }
+        guard !keys.isRevoked(key, in: state) else { return .refuse(.revokedKey, place) }
         guard isSigned(message, key) else { return .refuse(.badSignature, place) }
         guard let stream = state?.streams[place.stream] else { return Self.opening(record) }
         return Self.following(record, stream, held)

@@ -39,6 +39,7 @@ package struct HouseState: Sendable {
     private var windowIndex: [WindowID: Int] = [:]
     private var statementKeys: Set<StatementKey> = []
     private let check: @Sendable (SignedMessage, [UInt8]) -> Bool
+    private let rawCheck: @Sendable ([UInt8], [UInt8], [UInt8]) -> Bool
 
     private struct StatementKey: Hashable, Sendable {
         let source: SourceKind
@@ -48,10 +49,15 @@ package struct HouseState: Sendable {
     }
 
     /// Begins with the Journal's first event.
-    package init(genesis event: JournalEvent, check: @escaping @Sendable (SignedMessage, [UInt8]) -> Bool)
-        throws(HouseFoldError)
-    {
+    ///
+    /// - Parameter rawCheck: see ``Registry/RawSignatureCheck``; without one no bound key is believed.
+    package init(
+        genesis event: JournalEvent,
+        rawCheck: @escaping @Sendable ([UInt8], [UInt8], [UInt8]) -> Bool = { _, _, _ in false },
+        check: @escaping @Sendable (SignedMessage, [UInt8]) -> Bool
+    ) throws(HouseFoldError) {
         self.check = check
+        self.rawCheck = rawCheck
         guard event.kind == Event.Kind.genesis.rawValue, let body = event.body else {
             throw .notGenesis(event.position)
         }
@@ -82,6 +88,7 @@ package struct HouseState: Sendable {
         switch event {
         case .genesis: throw .notGenesis(entry.position)
         case .registered(let body): try register(body, entry)
+        case .keyBound(let body): try bind(body, entry)
         case .epochOpened(let body): try openEpoch(body, entry)
         case .epochReconciled(let body): openEpochs.removeAll { $0 == body.log }
         case .statementReceived(let body): try receive(statement: body, entry)
@@ -124,6 +131,12 @@ package struct HouseState: Sendable {
         do {
             try registry.register(try Document(body.document, as: .registration), at: entry.time, check: check)
         } catch { throw .document(entry.position, "\(error)") }
+    }
+
+    private mutating func bind(_ body: Event.KeyBound, _ entry: JournalEvent) throws(HouseFoldError) {
+        do throws(BindingRefusal) {
+            try registry.bind(body, commandID: entry.payload?.commandID, at: entry.time, check: rawCheck)
+        } catch { throw .document(entry.position, "a key is bound to \(body.gateway): \(error)") }
     }
 
     private mutating func openEpoch(_ body: Event.EpochOpened, _ entry: JournalEvent) throws(HouseFoldError) {

@@ -20,7 +20,7 @@ package struct InputPlant: Sendable {
                 points[point.id] = point
                 pointsByEntity[point.entity, default: []].append(point)
             case .meter(let meter): meters[meter.id] = meter
-            case .organisation, .key, .gateway: break
+            case .organisation, .key, .gateway, .claim, .revocation: break
             }
         }
         for entity in pointsByEntity.keys { pointsByEntity[entity]?.sort { $0.id < $1.id } }

@@ -71,7 +71,7 @@ actor House {
         guard let first = try stores.journal.events(from: .start, limit: 1).first else {
             throw HouseStartError.noGenesis
         }
-        state = try HouseState(genesis: first, check: isSigned)
+        state = try HouseState(genesis: first, rawCheck: isRawSigned, check: isSigned)
         guard state.genesis.clock == configuration.clock else { throw HouseStartError.otherClock(state.genesis.clock) }
         guard state.genesis.originBase == configuration.logOrigin else {
             throw HouseStartError.otherOrigin(state.genesis.originBase)

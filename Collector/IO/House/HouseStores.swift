@@ -70,3 +70,8 @@ struct KeyCache {
 @Sendable package func isSigned(_ message: SignedMessage, _ spki: [UInt8]) -> Bool {
     do { return message.isSigned(by: try PublicKey(spki: spki)) } catch { return false }  // As above.
 }
+
+/// Whether a key (SPKI) signed bytes; 64 raw bytes of signature.
+@Sendable package func isRawSigned(_ message: [UInt8], _ signature: [UInt8], _ spki: [UInt8]) -> Bool {
+    do { return try PublicKey(spki: spki).verify(signature: signature, over: message) } catch { return false }
+}

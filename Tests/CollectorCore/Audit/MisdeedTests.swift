@@ -4,6 +4,7 @@ import CBOR
 import CollectorCore
 import Evidence
 import Keys
+import Kit
 import Proofs
 import Quantities
 import Testing
@@ -276,8 +277,69 @@ private let readings: [NamedMisdeed] = [
     },
 ]
 
+/// A claim for gw-1 that a root key and two persons signed, and a key bound by it, written once a house is registered.
+private func binding(
+    isClaimed: Bool = true, secret: String = ClaimTests.secret, cause: Digest? = nil, count: Int = 1,
+    request: @escaping @Sendable () throws -> [UInt8]
+) -> Misdeed {
+    Misdeed(
+        also: { draft in
+            guard case .registered(let body) = try Event(kind: draft.kind, body: draft.payload.body),
+                case .meteringPoint = try Registration(
+                    decoding: try Document(body.document, as: .registration).payload
+                ).body
+            else { return [] }
+            let claim = Registration(number: 1, effectiveFrom: anchor, body: .claim(ClaimTests.claim)).encoded
+            let document = try Document(
+                ["root", "person-1", "person-2"].map {
+                    try SignedMessage.signing(claim, as: .registration, with: PublishedHouse.keyPairs[$0]!)
+                })
+            let registered = Event.registered(Event.Registered(document: document.cbor)).draft(commandID: document.id)
+            let bound = Event.keyBound(
+                Event.KeyBound(
+                    gateway: id("gw-1"), spki: PublishedHouse.keyPairs["gateway"]!.publicKey.spki, secret: secret,
+                    request: try request()))
+            let command = cause ?? Registry.bindingCommand(claim: document.id)
+            let events = (0..<count).map { bound.draft(commandID: command, ordinal: UInt64($0)) }
+            return (isClaimed ? [registered] : []) + events
+        })
+}
+
+private func gatewayRequest(signedBy signer: String = "gateway", name: String = "gw-1") throws -> [UInt8] {
+    try RequestMaker.der(
+        commonName: name, spki: PublishedHouse.keyPairs["gateway"]!.publicKey.spki, isEdwards: true,
+        sign: { try PublishedHouse.keyPairs[signer]!.sign($0) })
+}
+
+private let enrolment: [NamedMisdeed] = [
+    NamedMisdeed("a key bound without a claim", finding: "no claim allows (2)") {
+        binding(isClaimed: false) { try gatewayRequest() }
+    },
+    NamedMisdeed("a key bound with another secret", finding: "no claim allows (3)") {
+        binding(secret: "ZZZZZZZZZZZZZZZZZZZZ") { try gatewayRequest() }
+    },
+    NamedMisdeed("a claim used twice", finding: "no claim allows (5)") {
+        binding(count: 2) { try gatewayRequest() }
+    },
+    NamedMisdeed("a request of another gateway", finding: "no claim allows (7)") {
+        binding { try gatewayRequest(name: "gw-2") }
+    },
+    NamedMisdeed("a key whose owner asked for nothing", finding: "no claim allows (8)") {
+        binding { try gatewayRequest(signedBy: "owner") }
+    },
+    NamedMisdeed("a key bound by another cause", finding: "no claim allows (11)") {
+        binding(cause: .test("nothing")) { try gatewayRequest() }
+    },
+]
+
 struct MisdeedTests {
-    @Test(arguments: money + gate + release + readings)
+    /// What an honest enrolment writes is in order, and the gateway's records go on.
+    @Test func anHonestEnrolmentIsNone() async throws {
+        let house = try PublishedHouse(binding { try gatewayRequest() })
+        #expect(try await house.verify().records > 0)
+    }
+
+    @Test(arguments: money + gate + release + readings + enrolment)
     func isNamed(misdeed: NamedMisdeed) async throws {
         let house = try PublishedHouse(misdeed.make())
         let failure = await #expect(throws: AuditFailure.self) { _ = try await house.verify() }

@@ -32,6 +32,7 @@ struct EventTests {
         .registered(Event.Registered(document: .array([.bytes([1])]))),
         .epochOpened(Event.EpochOpened(document: .array([.bytes([1])]))),
         .epochReconciled(Event.EpochReconciled(log: .evidence, origin: "house.example/evidence/2")),
+        .keyBound(Event.KeyBound(gateway: id, spki: [1], secret: "0123456789ABCDEFGHJK", request: [1])),
         .recordRefused(
             Event.RecordRefused(
                 gateway: id, counts: [.init(code: 9, count: 2), .init(code: 2, count: 1)], from: noon, to: noon)),

@@ -56,6 +56,13 @@ private let payloads: [(name: String, bytes: [UInt8], again: @Sendable ([UInt8])
             number: 1, effectiveFrom: anchor, body: .gateway(Gateway(id: id("g"), entity: id("e"), clockError: 300_000))
         )),
     entry(
+        Registration(
+            number: 1, effectiveFrom: anchor,
+            body: .claim(Claim(gateway: id("g"), organisation: id("o"), secret: identity, expires: anchor + day)))),
+    entry(
+        Registration(
+            number: 1, effectiveFrom: anchor, body: .revocation(Revocation(gateway: id("g"), reason: "stolen")))),
+    entry(
         SourceStatement(
             source: .gridOperator, meteringPoint: id("p"), from: anchor, to: anchor + day, wattHours: -3,
             resolutionWattHours: 1, inputs: [identity], issuedAt: anchor + day, method: "read")),

@@ -41,6 +41,10 @@ struct RegistryTests {
                 spki: spki, role: role, subject: id(subject), organisation: id(organisation), validTo: anchor + day))
     }
 
+    private func revocation(_ gateway: String) -> Registration.Body {
+        .revocation(Revocation(gateway: id(gateway), reason: "stolen"))
+    }
+
     private func entity(_ name: String, account: String = "other", organisation: String = "operator")
         -> Registration.Body
     {
@@ -82,6 +86,10 @@ struct RegistryTests {
             (.meterUsedTwice, refusal(house, point("new", meters: ["check"]))),
             (.accountTaken, refusal(house, entity("new", account: "serf-alice"))),
             (.accountTaken, refusal(house, entity("new", account: "issuance"))),
+            (.unknownGateway, refusal(house, revocation("gw-9"), by: root)),
+            (.numberSkipped, refusal(house, revocation("gw-1"), number: 2, by: root)),
+            (.revocationLater, refusal(house, revocation("gw-1"), from: anchor + 1, by: root)),
+            (nil, refusal(house, revocation("gw-1"), by: [TestHouse.persons[1]])),
         ]
         for (index, (expected, found)) in cases.enumerated() { #expect(found == expected, "case \(index)") }
         let met = Set(cases.compactMap(\.0))

@@ -46,6 +46,10 @@ struct JournalIndex {
         let place = AuditPlace.event(event.position, kind: event.kind)
         switch body {
         case .registered(let body): try register(body, event, tools)
+        case .keyBound(let body):
+            do throws(BindingRefusal) {
+                try registry.bind(body, commandID: event.payload?.commandID, at: event.time, check: tools.isRawSigned)
+            } catch { throw AuditFailure(place, "\(error)") }
         case .windowCut(let body): windows[body.window, default: WindowEvents()].cut = Found(event: event, body: body)
         case .productionVerified(let body):
             windows[body.window, default: WindowEvents()].productions.append(Found(event: event, body: body))

@@ -248,6 +248,8 @@ extension Tracer {
         case .meteringPoint(let body): "\(body.id), \(body.nameplateWatts) W"
         case .meter(let body): "\(body.id), \(body.vendor) \(body.model), serial \(body.serial)"
         case .gateway(let body): body.id.text
+        case .claim(let body): "claim of \(body.gateway)"
+        case .revocation(let body): "revocation of \(body.gateway)"
         }
     }
 }
