@@ -7,9 +7,10 @@ VENV := .venv
 
 # Debian packages: the C libraries, the broker, and what the tests and the demonstration run with.
 PACKAGES := libmodbus-dev libmosquitto-dev libssl-dev libsqlite3-dev libyaml-dev mosquitto mosquitto-clients \
-	pkg-config python3 python3-venv ca-certificates git openssl
+	pkg-config python3 python3-venv ca-certificates git openssl \
+	binutils chrpath debhelper dpkg-dev lintian procps systemd util-linux
 
-.PHONY: help deps venv build release test check run bench format lint clean
+.PHONY: help deps venv build release deb test check run bench format lint clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -42,6 +43,13 @@ release: deps ## the programs, release; the agent with the Swift runtime linked 
 	swift build -c release --product kilomint-audit
 	swift build -c release --product kilomint-plant
 	swift build -c release --static-swift-stdlib --product kilomint-agent
+
+deb: deps ## Debian packages for this machine's architecture, in .build/deb
+	@echo "deb: building (the first build takes some minutes)"
+	KILOMINT_ONLY=agent swift build -c release --static-swift-stdlib --product kilomint-agent --scratch-path .build/agent-release
+	swift build -c release --static-swift-stdlib --product kilomint-collector
+	swift build -c release --static-swift-stdlib --product kilomint-audit
+	packaging/build --programs .build/release --agent .build/agent-release/release/kilomint-agent
 
 test: deps venv ## every test there is: style, Swift, other people's libraries, whole processes
 	Tests/run

@@ -1,0 +1,368 @@
+"""Debian packages from install to purge, each time in a root of its own (root.py), with what dpkg and the programs say there.
+
+The agent is the one that people get: release, Swift linked in. Collector and audit are those of the test build, whose Swift
+libraries are put into the root. Runs as root.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import root as roots  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("KILOMINT_BIN", ROOT / ".build/debug")).resolve()
+AGENT = pathlib.Path(os.environ.get("KILOMINT_AGENT_STATIC", ROOT / ".build/agent-release/release/kilomint-agent"))
+AGENT_BYTES_MAX = 12 << 20
+UNITS = ("kilomint-agent.service", "kilomint-agent-renew.service", "kilomint-agent-renew.timer", "kilomint-collector.service")
+EXPOSURE_MAX = 20  # tenths, of systemd-analyze security
+OLD = "0.0.9"
+
+place = None
+packages = {}
+
+
+def sh(*words, **options):
+    return subprocess.run([str(w) for w in words], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options).stdout
+
+
+def setUpModule():
+    global place
+    if os.geteuid() != 0:
+        raise AssertionError("chroot and owners need root: sudo, as Tests/run does it")
+    place = pathlib.Path(tempfile.mkdtemp(prefix="kilomint-packages-"))
+    unittest.addModuleCleanup(shutil.rmtree, place)
+    for line in sh(ROOT / "packaging/build", "--programs", BIN, "--agent", AGENT, "--out", place, "--toolchain").splitlines():
+        packages[pathlib.Path(line).name.split("_")[0]] = pathlib.Path(line)
+    packages["older agent"], packages["older profiles"] = older(packages["kilomint-agent"], "agent"), older(packages["kilomint-profiles"], "profiles")
+
+
+def older(package, name):
+    """The same package as if it had been built before, with another configuration file."""
+    tree = place / ("old-" + name)
+    sh("dpkg-deb", "-R", package, tree)
+    control = tree / "DEBIAN/control"
+    text = re.sub(r"(?m)^Version: .*", "Version: " + OLD, control.read_text())
+    control.write_text(re.sub(r"kilomint-profiles \(>= [^)]*\)", f"kilomint-profiles (>= {OLD})", text))
+    configuration = tree / "etc/kilomint/agent.yaml"
+    if configuration.exists():
+        configuration.write_text(configuration.read_text() + "# As it was in the older version.\n")
+    (tree / "DEBIAN/md5sums").unlink()
+    sh("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, place / f"old-{name}.deb")
+    return place / f"old-{name}.deb"
+
+
+def brought(root, *names):
+    """Copies packages into the root; their paths there."""
+    root.at("debs").mkdir(exist_ok=True)
+    return ["/debs/" + pathlib.Path(shutil.copy(packages[name], root.at("debs"))).name for name in names]
+
+
+def install(root, *names):
+    return root.run("dpkg", "--force-confdef", "--force-confold", "-i", *brought(root, *names)).stdout
+
+
+def toolchain(root):
+    """The Swift libraries of the test build, where its programs look for them."""
+    paths = re.findall(r"=> (/\S*/usr/lib/swift/linux/\S+)", sh("ldd", BIN / "kilomint-collector"))
+    assert paths
+    for path in paths:
+        root.at(path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, root.at(path))
+
+
+def filled(root, port):
+    """The shipped configuration as an installer fills it in, for a meter on this machine, read often."""
+    head = root.at("etc/kilomint/agent.yaml").read_text().replace("gateway: CHANGE-ME", "gateway: gw-1").split("buses:\n")[0]
+    return head.replace("interval: 60s", "interval: 1s\ncommit: 500ms") + (
+        f"buses:\n  - tcp: 127.0.0.1:{port}\n    meters:\n      - {{id: meter-1, unit: 1, profile: abb/b23}}\n")
+
+
+class Installed(unittest.TestCase):
+    """One root with everything installed; nothing changes it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = roots.Root()
+        cls.addClassCleanup(cls.root.__exit__)
+        cls.root.fill()
+        cls.said = install(cls.root, "kilomint-agent", "kilomint-collector", "kilomint-audit", "kilomint-profiles")
+
+    def test_dpkg_finds_nothing_wrong(self):
+        self.assertEqual(self.root.run("dpkg", "--audit").stdout, "")
+        self.assertEqual(self.root.run("dpkg", "--verify", "kilomint-agent", "kilomint-audit", "kilomint-profiles", "kilomint-collector").stdout, "")
+
+    def test_users_and_groups(self):
+        users, _, members = self.root.identities()
+        self.assertIn("kilomint-agent", members["dialout"])
+        self.assertIn("kilomint-agent", members["tss"])
+        self.assertFalse([group for group, names in members.items() if "kilomint-collector" in names])
+        for name in ("kilomint-agent", "kilomint-collector"):
+            line = next(line for line in self.root.at("etc/passwd").read_text().splitlines() if line.startswith(name + ":"))
+            self.assertTrue(line.endswith("/nologin"), line)
+            self.assertIn(name, users.values())
+
+    def test_owners_and_modes(self):
+        for path, expected in (
+            ("/etc/kilomint", "root:root 0755"),
+            ("/etc/kilomint/agent.yaml", "root:kilomint-agent 0640"),
+            ("/etc/kilomint/collector.yaml", "root:kilomint-collector 0640"),
+            ("/etc/kilomint/keys", "kilomint-collector:kilomint-collector 0700"),
+            ("/etc/kilomint/tokens", "kilomint-collector:kilomint-collector 0700"),
+            ("/var/lib/kilomint-agent", "kilomint-agent:kilomint-agent 0700"),
+            ("/var/lib/kilomint", "kilomint-collector:kilomint-collector 0750"),
+            ("/usr/bin/kilomint-agent", "root:root 0755"),
+            ("/usr/share/kilomint/firmware-profiles/abb/b23.yaml", "root:root 0644"),
+            ("/usr/share/kilomint/firmware-profiles/profile.schema.json", "root:root 0644"),
+            ("/lib/udev/rules.d/60-kilomint-agent.rules", "root:root 0644"),
+        ):
+            with self.subTest(path):
+                self.assertEqual(self.root.owner_and_mode(path), expected)
+
+    def test_nothing_is_made_or_started(self):
+        """An image with the packages must not share a key, and comes up with nothing running."""
+        for folder in ("etc/kilomint", "var/lib/kilomint-agent", "var/lib/kilomint"):
+            found = [p for p in self.root.at(folder).rglob("*") if p.is_file() and p.suffix != ".yaml"]
+            self.assertEqual(found, [])
+        links = [p for p in self.root.at("etc/systemd/system").rglob("kilomint*")] if self.root.at("etc/systemd/system").exists() else []
+        self.assertEqual(links, [])
+        self.assertIn("not enabled yet", self.said)
+
+    def test_programs_start(self):
+        toolchain(self.root)
+        self.assertRegex(self.root.run("kilomint-agent", "version", user="kilomint-agent").stdout, r"^kilomint-agent \d")
+        self.assertRegex(self.root.run("kilomint-collector", "--version", user="kilomint-collector").stdout, r"^kilomint-collector \d")
+        self.assertIn("verify", self.root.run("kilomint-audit", "--help").stdout)
+
+    def test_the_configuration_asks_to_be_filled_in(self):
+        done = self.root.run("kilomint-agent", "config", "check", "--config", "/etc/kilomint/agent.yaml", user="kilomint-agent", check=False)
+        self.assertEqual(done.returncode, 78, done.stdout)
+        self.assertIn("CHANGE-ME", done.stdout)
+        toolchain(self.root)
+        done = self.root.run("kilomint-collector", "serve", "--config", "/etc/kilomint/collector.yaml", user="kilomint-collector", check=False)
+        self.assertEqual(done.returncode, 78, done.stdout)
+        self.assertIn("log_origin", done.stdout)
+
+    def test_profiles_and_their_frames(self):
+        done = self.root.run("kilomint-agent", "profile", "lint", "/usr/share/kilomint/firmware-profiles", user="kilomint-agent", check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("b23", done.stdout)
+
+    def test_the_agent_is_small_and_alone(self):
+        program = self.root.at("usr/bin/kilomint-agent")
+        self.assertNotIn("RUNPATH", sh("readelf", "-d", program))
+        self.assertLessEqual(program.stat().st_size, AGENT_BYTES_MAX)
+        headers = sh("readelf", "-d", program)
+        needed = re.findall(r"NEEDED.*\[(.*)\]", headers)
+        self.assertIn("libsqlite3.so.0", needed)
+        self.assertFalse([name for name in needed if "Foundation" in name or name.startswith("libswift")])
+        self.assertNotIn(b"FoundationEssentials", program.read_bytes())
+        self.assertNotIn("not found", self.root.run("ldd", "/usr/bin/kilomint-agent").stdout)
+
+    def test_units(self):
+        paths = [self.root.at("lib/systemd/system") / name for name in UNITS]
+        for path in paths:
+            self.assertTrue(path.exists(), path)
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", f"--root={self.root.path}", path.name], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+            if path.suffix == ".service":
+                sh("systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE_MAX}", "--no-pager", path)
+
+    def test_a_wrong_unit_would_be_seen(self):
+        unit = self.root.at("lib/systemd/system/kilomint-wrong.service")
+        unit.write_text("[Service]\nExecStart=/usr/bin/kilomint-none\nProtectEverything=yes\n")
+        self.addCleanup(unit.unlink)
+        self.assertIn("ProtectEverything", subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", f"--root={self.root.path}", unit.name], capture_output=True, text=True).stderr)
+        with self.assertRaises(subprocess.CalledProcessError):
+            sh("systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE_MAX}", "--no-pager", unit)
+
+    def test_lintian(self):
+        names = ["kilomint-agent", "kilomint-collector", "kilomint-audit", "kilomint-profiles"]
+        # Of the test build alone: where its Swift libraries are.
+        done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error", "--suppress-tags", "custom-library-search-path",
+                               *[packages[n] for n in names]], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class LifeCycle(unittest.TestCase):
+    def setUp(self):
+        self.root = roots.Root()
+        self.addCleanup(self.root.__exit__)
+        self.root.fill()
+
+    def plant(self):
+        """A meter in this machine's network, which the root shares; its port."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        child = subprocess.Popen([BIN / "kilomint-plant", "run", "--csv", ROOT / "Tests/Plant/Data/serf-east-2016.csv", "--port", str(port), "--real"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(lambda: (child.kill(), child.wait(), child.stdout.close()))
+        for line in child.stdout:
+            if "listening" in line:
+                return port
+        self.fail("the plant does not start")
+
+    def wait(self, what, condition, seconds=60):
+        end = time.monotonic() + seconds
+        while not condition():
+            log = self.root.at("run/agent.log")
+            self.assertLess(time.monotonic(), end, f"no {what} within {seconds} s\n{log.read_text() if log.exists() else ''}")
+            time.sleep(0.1)
+
+    def spool(self):
+        """Head, session, cleanness and streams, and the numbers of what is stored: from a copy, as the agent holds the file."""
+        copy = pathlib.Path(tempfile.mkdtemp(dir=place))
+        for suffix in ("", "-wal"):
+            file = self.root.at("var/lib/kilomint-agent/spool/spool.db" + suffix)
+            if file.exists():
+                shutil.copy(file, copy / ("spool.db" + suffix))
+        database = sqlite3.connect(copy / "spool.db")
+        try:
+            streams = database.execute("SELECT head FROM stream").fetchall()
+            session, clean = database.execute("SELECT session, clean FROM agent").fetchone()
+            ranges = database.execute("SELECT position & 0xFFFFFFFFFF, through FROM record ORDER BY position").fetchall()
+        finally:
+            database.close()
+        return streams, session, clean, ranges
+
+    def prepare(self, port):
+        """From the older package to an agent that could run, as docs/install.md has it."""
+        install(self.root, "older profiles", "older agent")
+        mine = filled(self.root, port)
+        self.root.at("etc/kilomint/agent.yaml").write_text(mine)
+        for step in (("init",), ("config", "check")):
+            self.root.run("kilomint-agent", *step, "--config", "/etc/kilomint/agent.yaml", user="kilomint-agent")
+        self.root.at("run/kilomint-agent").mkdir()
+        shutil.chown(self.root.at("run/kilomint-agent"), *self.numbers())
+        return mine
+
+    def numbers(self):
+        found = self.root.at("var/lib/kilomint-agent").stat()
+        return found.st_uid, found.st_gid
+
+    def supervise(self):
+        """A stand-in for systemctl, for this root has no systemd running: it writes down what is asked, and on a restart ends the agent and starts it."""
+        self.root.at("run/systemd/system").mkdir(parents=True)
+        self.root.at("usr/bin/systemctl").unlink()
+        script = self.root.at("usr/bin/systemctl")
+        script.write_text("""#!/bin/sh
+echo "$*" >> /run/asked
+case "$*" in
+    *try-restart*kilomint-agent.service* | *"start kilomint-agent.service"*)
+        [ ! -e /run/agent.pid ] || { kill -TERM "$(cat /run/agent.pid)"; while kill -0 "$(cat /run/agent.pid)" 2> /dev/null; do sleep 0.05; done; }
+        setpriv --reuid=kilomint-agent --regid=kilomint-agent --init-groups kilomint-agent run --config /etc/kilomint/agent.yaml < /dev/null >> /run/agent.log 2>&1 &
+        echo $! > /run/agent.pid ;;
+    *stop*kilomint-agent.service*) kill -TERM "$(cat /run/agent.pid)" ;;
+esac
+""")
+        script.chmod(0o755)
+
+    def end_agent(self):
+        file = self.root.at("run/agent.pid")
+        if file.exists():
+            try:
+                os.kill(int(file.read_text()), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def test_an_upgrade_keeps_configuration_and_records(self):
+        mine = self.prepare(self.plant())
+        self.supervise()
+        self.addCleanup(self.end_agent)
+        self.root.run("systemctl", "start", "kilomint-agent.service")
+        log = lambda: self.root.at("run/agent.log").read_text()  # noqa: E731
+        self.wait("record", lambda: self.root.at("var/lib/kilomint-agent/spool/spool.db").exists() and "started" in log())
+        self.wait("readings", lambda: self.spool()[0] and self.spool()[0][0][0] >= 4)
+        before = self.spool()
+        first = int(self.root.at("run/agent.pid").read_text())
+
+        said = install(self.root, "kilomint-profiles", "kilomint-agent")
+
+        self.assertNotEqual(int(self.root.at("run/agent.pid").read_text()), first, self.root.at("run/asked").read_text())
+        self.wait("records after the upgrade", lambda: self.spool()[0][0][0] >= before[0][0][0] + 4)
+        streams, session, _, ranges = self.spool()
+        self.assertEqual(len(streams), 1, "the stream goes on")
+        self.assertEqual(session, before[1] + 1)
+        at = 0
+        for start, through in ranges:
+            self.assertEqual(start, at + 1, "a record is missing")
+            at = through
+        self.assertEqual(at, streams[0][0])
+        self.assertNotIn("event=crash", log())
+        # Changed here and in the package: the administrator's stays, the new one lies beside it.
+        self.assertEqual(self.root.at("etc/kilomint/agent.yaml").read_text(), mine)
+        self.assertEqual(self.root.owner_and_mode("/etc/kilomint/agent.yaml"), "root:kilomint-agent 0640")
+        self.assertIn("CHANGE-ME", self.root.at("etc/kilomint/agent.yaml.dpkg-dist").read_text())
+        self.assertNotIn("not enabled yet", said)
+        self.assertNotRegex(self.root.at("run/asked").read_text(), r"(?m)(^| )(enable|start) .*timer")
+
+        self.root.run("dpkg", "-r", "kilomint-agent")
+        pid = int(self.root.at("run/agent.pid").read_text())
+        self.wait("end of the agent", lambda: not pathlib.Path(f"/proc/{pid}/exe").exists(), 20)
+        self.assertEqual(self.spool()[2], 1, "ended in order")
+
+    def test_a_mode_of_the_administrator_stays(self):
+        install(self.root, "older profiles", "older agent")
+        self.root.at("etc/kilomint/agent.yaml").chmod(0o600)
+        install(self.root, "kilomint-profiles", "kilomint-agent")
+        self.assertEqual(self.root.owner_and_mode("/etc/kilomint/agent.yaml"), "root:kilomint-agent 0600")
+        # Not changed by anybody: the new one.
+        self.assertNotIn("As it was in the older version", self.root.at("etc/kilomint/agent.yaml").read_text())
+
+    def test_remove_and_purge_keep_key_and_records(self):
+        self.prepare(1)
+        state = self.root.at("var/lib/kilomint-agent")
+        for path in ("spool/spool.db", "spool/enrolled/gateway.crt"):
+            (state / path).parent.mkdir(parents=True, exist_ok=True)
+            (state / path).write_text("kept?")
+        key = (state / "gateway.pem").read_bytes()
+
+        self.root.run("dpkg", "-r", "kilomint-agent")
+        self.assertFalse(self.root.at("usr/bin/kilomint-agent").exists())
+        self.assertTrue(self.root.at("etc/kilomint/agent.yaml").exists())
+        self.assertTrue((state / "spool/enrolled/gateway.crt").exists())
+
+        said = self.root.run("dpkg", "-P", "kilomint-agent").stdout
+        self.assertFalse(self.root.at("etc/kilomint").exists())
+        self.assertFalse((state / "spool/enrolled").exists())
+        self.assertEqual((state / "gateway.pem").read_bytes(), key)
+        self.assertEqual((state / "spool/spool.db").read_text(), "kept?")
+        self.assertIn("rm -r /var/lib/kilomint-agent", said)
+        self.assertIn("kilomint-agent", self.root.identities()[0].values())
+        # Installed again it is the same gateway.
+        install(self.root, "kilomint-profiles", "kilomint-agent")
+        self.assertEqual(self.root.owner_and_mode("/var/lib/kilomint-agent/gateway.pem"), "kilomint-agent:kilomint-agent 0600")
+
+    def test_purge_leaves_nothing_of_an_agent_that_never_ran(self):
+        install(self.root, "kilomint-profiles", "kilomint-agent")
+        self.assertNotIn("stays", self.root.run("dpkg", "-P", "kilomint-agent", "kilomint-profiles").stdout)
+        for path in ("etc/kilomint", "var/lib/kilomint-agent", "usr/share/kilomint"):
+            self.assertFalse(self.root.at(path).exists(), path)
+
+    def test_purge_of_a_collector_keeps_the_house(self):
+        install(self.root, "kilomint-profiles", "kilomint-collector")
+        for path in ("var/lib/kilomint/collector/journal.sqlite", "etc/kilomint/keys/seal.pem"):
+            self.root.at(path).parent.mkdir(parents=True, exist_ok=True)
+            self.root.at(path).write_text("the house's")
+        said = self.root.run("dpkg", "-P", "kilomint-collector").stdout
+        self.assertTrue(self.root.at("var/lib/kilomint/collector/journal.sqlite").exists())
+        self.assertTrue(self.root.at("etc/kilomint/keys/seal.pem").exists())
+        self.assertFalse(self.root.at("etc/kilomint/collector.yaml").exists())
+        self.assertFalse(self.root.at("etc/kilomint/tokens").exists())
+        self.assertIn("/var/lib/kilomint stays", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
