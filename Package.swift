@@ -66,8 +66,8 @@ let package = Package(
         room("Evidence", "Shared/Evidence", ["CBOR", "Proofs", "Quantities"]),
         room("Metering", "Shared/Metering", ["CBOR", "Proofs", "Quantities", "Settings"]),
         room("Settings", "Shared/Settings", ["CYAML"]),
-        room("Keys", "Shared/Keys", ["COpenSSL", "Evidence", "Proofs"]),
-        room("MQTT", "Shared/MQTT", ["CMosquitto"]),
+        room("Keys", "Shared/Keys", ["COpenSSL", "Evidence", "Proofs", "Quantities"]),
+        room("MQTT", "Shared/MQTT", ["CMosquitto", "Keys"]),
         room("Supervision", "Shared/Supervision"),
 
         // Agent: Core decides, IO touches the world, Command builds the parts.
@@ -125,7 +125,7 @@ let package = Package(
         tests("MeteringTests", "Tests/Metering", ["Kit", "Metering", "Quantities", "Settings"]),
         tests("SettingsTests", "Tests/Settings", ["Kit", "Settings"]),
         tests("KeysTests", "Tests/Keys", ["COpenSSL", "Evidence", "Keys", "Kit", "Quantities"]),
-        tests("MQTTTests", "Tests/MQTT", ["Kit", "MQTT"]),
+        tests("MQTTTests", "Tests/MQTT", ["Evidence", "Keys", "Kit", "MQTT", "Quantities"]),
         tests("SupervisionTests", "Tests/Supervision", ["Kit", "Supervision"]),
         tests(
             "AgentCoreTests", "Tests/AgentCore",

@@ -54,9 +54,7 @@ extension AgentParts {
         var options = MQTTOptions(
             host: mqtt.host, port: mqtt.port, clientID: settings.gateway.text, username: mqtt.username,
             password: password,
-            tls: mqtt.caFile.map {
-                MQTTTLS(caFile: $0, certificateFile: mqtt.certificateFile, keyFile: mqtt.keyFile)
-            },
+            tls: try tls(mqtt),
             will: MQTTWill(topic: topics.status, payload: offline.encoded),
             subscriptions: [MQTTSubscription(topics.receipt)])
         options.keepAliveSeconds = mqtt.keepAliveSeconds
@@ -69,7 +67,29 @@ extension AgentParts {
         guard enrolled.stamp != nil, let broker = try enrolled.brokers().first else { return nil }
         return AgentSettings.MQTT(
             host: broker.host, port: broker.port, username: settings.gateway.text, passwordFile: nil,
-            caFile: enrolled.ca, certificateFile: enrolled.certificate, keyFile: settings.key, keepAliveSeconds: 30)
+            caFile: enrolled.ca, certificateFile: enrolled.certificate, keyFile: nil, keepAliveSeconds: 30)
+    }
+
+    /// What the broker must prove and what we show; every file is tried, so that a wrong one is found before it runs.
+    private func tls(_ mqtt: AgentSettings.MQTT) throws(SettingsError) -> TLSClient? {
+        guard let authorities = mqtt.caFile else { return nil }
+        var client = TLSClient(trust: .file(authorities))
+        if let chain = mqtt.certificateFile {
+            var key = self.key
+            if let file = mqtt.keyFile {
+                do throws(KeyError) { key = try PrivateKey.load(path: file) } catch {
+                    throw settings.error("mqtt.key_file", file, error.description)
+                }
+            }
+            client.identity = TLSClient.Identity(chain: .file(chain), key: key)
+        }
+        do throws(TLSProblem) { _ = try client.context(for: mqtt.host) } catch {
+            let isOurs = if case .file(authorities, _) = error { false } else { true }
+            throw settings.error(
+                isOurs ? "mqtt.certificate_file" : "mqtt.ca_file", isOurs ? mqtt.certificateFile : authorities,
+                error.description)
+        }
+        return client
     }
 
     // MARK: Root key

@@ -180,8 +180,8 @@ extension AgentSettings.MQTT {
         username = try map.optional("username")?.text(1...128) ?? gateway.text
         passwordFile = try map.optional("password_file")?.path()
         keepAliveSeconds = Int(try map.optional("keep_alive")?.milliseconds(in: 5_000...3_600_000) ?? 30_000) / 1000
-        guard (certificateFile == nil) == (keyFile == nil) else {
-            throw map.error("`certificate_file` and `key_file` stand together or not at all")
+        guard keyFile == nil || certificateFile != nil else {
+            throw map.error("`key_file` needs `certificate_file`: a key alone proves nothing")
         }
         guard certificateFile == nil || caFile != nil else {
             throw map.error("`certificate_file` needs `ca_file`: without it the broker is not verified")

@@ -33,6 +33,9 @@ package struct CollectorConfiguration: Sendable {
         package let passwordFile: String?
         package let clientID: String
         package let tlsCAFile: String?
+        /// Both or neither.
+        package let certificateFile: String?
+        package let keyFile: String?
         /// Connections, each with an equal share of the partitions: 1, 2, 4 … 64.
         package let partitions: Int
     }
@@ -109,12 +112,22 @@ package struct CollectorConfiguration: Sendable {
     }
 
     private static func broker(_ map: SettingsMap) throws(SettingsError) -> Broker {
-        Broker(
-            host: try map.value("host").text(1...255), port: try map.optional("port")?.int(in: 1...65_535) ?? 1883,
+        let authorities = try map.optional("ca_file")?.path()
+        let certificate = try map.optional("certificate_file")?.path()
+        let key = try map.optional("key_file")?.path()
+        guard (certificate == nil) == (key == nil) else {
+            throw map.error("`certificate_file` and `key_file` stand together or not at all")
+        }
+        guard certificate == nil || authorities != nil else {
+            throw map.error("`certificate_file` needs `ca_file`: without it the broker is not verified")
+        }
+        return Broker(
+            host: try map.value("host").text(1...255),
+            port: try map.optional("port")?.int(in: 1...65_535) ?? (authorities == nil ? 1883 : 8883),
             username: try map.optional("username")?.text(1...64),
             passwordFile: try map.optional("password_file")?.path(),
             clientID: try map.optional("client_id")?.text(1...64) ?? "kilomint-collector",
-            tlsCAFile: try map.optional("ca_file")?.path(),
+            tlsCAFile: authorities, certificateFile: certificate, keyFile: key,
             partitions: try map.optional("partitions")?.choice(
                 PartitionShare.counts.map { (name: "\($0)", value: $0) }) ?? 1)
     }

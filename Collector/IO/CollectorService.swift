@@ -53,11 +53,25 @@ package enum CollectorService {
         _ broker: CollectorConfiguration.Broker, _ house: House, _ logger: Logger
     ) throws -> [BrokerLink] {
         let password = try broker.passwordFile.map(firstLine)
+        let tls = try tls(broker)
         return (0..<broker.partitions).map { number in
             BrokerLink(
-                house: house, broker: broker, password: password,
+                house: house, broker: broker, tls: tls, password: password,
                 share: PartitionShare(number: number, count: broker.partitions), logger: logger)
         }
+    }
+
+    /// Every file is tried once, so that a wrong one is found before anything runs.
+    private static func tls(_ broker: CollectorConfiguration.Broker) throws -> TLSClient? {
+        guard let authorities = broker.tlsCAFile else { return nil }
+        do {
+            var client = TLSClient(trust: .file(authorities))
+            if let chain = broker.certificateFile, let key = broker.keyFile {
+                client.identity = TLSClient.Identity(chain: .file(chain), key: try PrivateKey.load(path: key))
+            }
+            _ = try client.context(for: broker.host)
+            return client
+        } catch { throw ServiceStartError(description: "mqtt: \(error)", exitCode: SettingsError.exitCode) }
     }
 
     /// Everything that is wrong with the configuration or the house's files ends here, with what to do.

@@ -9,7 +9,9 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 /// A new P-256 key pair, NULL when OpenSSL cannot make one. EVP_PKEY_Q_keygen is variadic.
 static inline EVP_PKEY *kilomint_generate_p256(void) {
@@ -19,4 +21,53 @@ static inline EVP_PKEY *kilomint_generate_p256(void) {
 /// A new Ed25519 key pair, NULL when OpenSSL cannot make one.
 static inline EVP_PKEY *kilomint_generate_ed25519(void) {
     return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+}
+
+// TLS: the macros of openssl/ssl.h and openssl/safestack.h that Swift cannot call.
+
+/// No protocol below TLS 1.3.
+static inline int kilomint_tls13_only(SSL_CTX *context) {
+    return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+}
+
+/// Buffers are given back while a connection is idle: 34 KiB less for each.
+static inline void kilomint_release_buffers(SSL_CTX *context) {
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+}
+
+/// Adds a certificate to the chain that is sent; the reference count is raised.
+static inline int kilomint_add_chain_certificate(SSL_CTX *context, X509 *certificate) {
+    return (int)SSL_CTX_add1_chain_cert(context, certificate);
+}
+
+/// The flags of RFC 2253 are a macro of macros.
+static inline int kilomint_print_name(BIO *out, const X509_NAME *name) {
+    return X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253);
+}
+
+static inline int kilomint_set_server_name(const SSL *connection, const char *name) {
+    return (int)SSL_set_tlsext_host_name((SSL *)connection, name);
+}
+
+/// What the peer sent: its own certificate and those it believes to be helpful. Not owned by the caller.
+static inline int kilomint_sent_count(X509_STORE_CTX *context) {
+    return sk_X509_num(X509_STORE_CTX_get0_untrusted(context));
+}
+
+static inline X509 *kilomint_sent(X509_STORE_CTX *context, int index) {
+    return sk_X509_value(X509_STORE_CTX_get0_untrusted(context), index);
+}
+
+/// Verifies with `root` as the only certificate trusted.
+static inline int kilomint_verify_with_root(X509_STORE_CTX *context, X509 *root) {
+    STACK_OF(X509) *roots = sk_X509_new_null();
+    if (!roots || !sk_X509_push(roots, root)) {
+        sk_X509_free(roots);
+        return -1;
+    }
+    X509_STORE_CTX_set0_trusted_stack(context, roots);
+    int result = X509_verify_cert(context);
+    X509_STORE_CTX_set0_trusted_stack(context, NULL);
+    sk_X509_free(roots);
+    return result;
 }

@@ -123,6 +123,13 @@ package final class PrivateKey: @unchecked Sendable {
         return nil
     }
 
+    // MARK: TLS
+
+    /// Makes a TLS context sign with this key. False when its certificate is for another one.
+    func use(in context: OpaquePointer) -> Bool {
+        SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1
+    }
+
     // MARK: Signing
 
     /// 64 raw bytes over `bytes`: r ‖ s (RFC 9053 §2.1) or R ‖ S (RFC 8032). ES256 signatures differ each time.

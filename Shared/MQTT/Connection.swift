@@ -2,6 +2,7 @@
 
 internal import CMosquitto
 internal import Glibc
+internal import Keys
 
 /// mosquitto_lib_init counts without a lock, so it is called once, here. It also initialises OpenSSL for TLS.
 private let libraryInitialised = mosquitto_lib_init()
@@ -13,12 +14,23 @@ final class Connection {
     private let options: MQTTOptions
     /// What the client object holds for its callbacks; released after the object is gone.
     private let held: Unmanaged<ConnectionContext>
+    /// Made for each connection, so that renewed files count; outlives the client object, whose handshakes use it.
+    private var tls: TLSContext?
+    /// Until when CONNECT waits for what the broker makes of our certificate; nil before our half of TLS is done.
+    private var patientUntil: Moment?
     /// The TCP handshake has finished.
     private(set) var reached = false
 
     /// -1 when there is none (any more).
     var socket: Int32 { mosquitto_socket(client) }
-    var wantsToWrite: Bool { mosquitto_want_write(client) }
+    var wantsToWrite: Bool { mayWrite && mosquitto_want_write(client) }
+
+    /// TLS 1.3 lets us speak before the broker has looked at our certificate. A broker that refuses it then closes with
+    /// our CONNECT unread, and the reset can overtake its reason: so its tickets or its alert are awaited first.
+    var mayWrite: Bool { tls == nil || patientUntil.map { Moment.now >= $0 } ?? false }
+    /// Set while CONNECT waits for the broker's first word.
+    var awaited: Moment? { mayWrite ? nil : patientUntil }
+    private static let patience: Duration = .milliseconds(200)
 
     init(_ options: MQTTOptions) throws(MQTTStartError) {
         self.options = options
@@ -42,25 +54,31 @@ final class Connection {
 
     // MARK: Opening
 
-    /// Applies the options and starts to connect; does not wait for the network unless `blocking`.
-    func open(address: String, blocking: Bool) {
+    /// Applies the options and starts to connect; does not wait for the network.
+    func open(address: String) {
+        do throws(TLSProblem) { tls = try options.tls?.context(for: options.host) } catch {
+            return context.end(.tls(error))
+        }
         var rc = configure()
         guard rc == MOSQ_ERR_SUCCESS.rawValue else { return end(rc, doing: "set up") }
         let keepAlive = Int32(options.keepAliveSeconds)
         var properties = connectProperties()
         defer { mosquitto_property_free_all(&properties) }
-        if blocking {
-            rc = mosquitto_connect_bind_v5(client, address, Int32(options.port), keepAlive, nil, properties)
-        } else {
-            // The call that does not wait takes no properties. The waiting one stores them before it looks at the
-            // port and refuses −1 without touching the network; tests see session expiry arrive at the broker.
-            mosquitto_connect_bind_v5(client, address, -1, keepAlive, nil, properties)
-            rc = mosquitto_connect_bind_async(client, address, Int32(options.port), keepAlive, nil)
-        }
+        // The call that does not wait takes no properties. The waiting one stores them before it looks at the port and
+        // refuses −1 without touching the network; tests see session expiry arrive at the broker.
+        mosquitto_connect_bind_v5(client, address, -1, keepAlive, nil, properties)
+        // As if another thread wrote: CONNECT is only queued, and goes out when ``mayWrite`` says so.
+        mosquitto_threaded_set(client, true)
+        rc = mosquitto_connect_bind_async(client, address, Int32(options.port), keepAlive, nil)
+        mosquitto_threaded_set(client, false)
         guard rc == MOSQ_ERR_SUCCESS.rawValue || rc == MOSQ_ERR_CONN_PENDING.rawValue else {
             return end(rc, doing: "connect to \(address):\(options.port)")
         }
         setUnansweredTimeout()
+        // libmosquitto begins the handshake inside the call, and a broker close by may be through with us already.
+        guard tls?.isShaken == true else { return }
+        reached = true
+        patientUntil = .now + Self.patience
     }
 
     private func configure() -> Int32 {
@@ -102,10 +120,12 @@ final class Connection {
         return rc
     }
 
+    /// Our own context, as it is: libmosquitto adds nothing to it, and verifies nothing by itself.
     private func setTLS() -> Int32 {
-        guard let tls = options.tls else { return MOSQ_ERR_SUCCESS.rawValue }
-        // The password callback answers with nothing: an encrypted key is refused instead of asked for on a terminal.
-        return mosquitto_tls_set(client, tls.caFile, nil, tls.certificateFile, tls.keyFile) { _, _, _, _ in 0 }
+        guard let tls else { return MOSQ_ERR_SUCCESS.rawValue }
+        let rc = mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0)
+        guard rc == MOSQ_ERR_SUCCESS.rawValue else { return rc }
+        return mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, UnsafeMutableRawPointer(tls.pointer))
     }
 
     /// Without it a cut link is noticed only after two keep-alives; the keep-alive stays as the second line.
@@ -122,7 +142,8 @@ final class Connection {
         var error: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size)
-        guard error == 0 else {
+        // Reset after ClientHello: what came before it, an alert perhaps, can still be read.
+        guard error == 0 || (error == ECONNRESET && tls != nil) else {
             return context.end(.network("cannot connect to \(options): \(systemText(error))"))
         }
         reached = true
@@ -132,6 +153,10 @@ final class Connection {
     ///
     /// - Returns: true when there may be more to read now.
     func read(room: Room) -> Bool {
+        let wasShaken = tls?.isShaken ?? true
+        defer {
+            if let tls, tls.isShaken { patientUntil = wasShaken ? .now : .now + Self.patience }
+        }
         for _ in 0..<Self.readsMax {
             guard context.ended == nil else { return false }
             guard context.report.events.count < room.events, context.report.eventBytes < room.bytes else { return true }
@@ -213,12 +238,19 @@ final class Connection {
         if rc != MOSQ_ERR_SUCCESS.rawValue { end(rc, doing: "disconnect") }
     }
 
+    /// `reason`, or what stands behind it: TLS ends a connection in ways that look like a link that was cut.
+    func explained(_ reason: MQTTReason) -> MQTTReason {
+        guard let tls, reason != .stopped else { return reason }
+        if let problem = tls.problem { return .tls(problem) }
+        guard reached, !tls.isShaken, reason != .silent else { return reason }
+        return .tls(.handshake(context.lastError ?? "\(reason)"))
+    }
+
     private func end(_ rc: Int32, doing action: String) {
         // errno first: everything below may change it.
         let systemError = errno
-        if rc == MOSQ_ERR_TLS.rawValue || (rc == MOSQ_ERR_INVAL.rawValue && options.tls != nil) {
-            let detail = context.lastError ?? String(cString: mosquitto_strerror(rc))
-            return context.end(.network("TLS with \(options): \(detail); check CA, certificate and key files"))
+        if rc == MOSQ_ERR_TLS.rawValue {
+            return context.end(.tls(.handshake(context.lastError ?? String(cString: mosquitto_strerror(rc)))))
         }
         if rc == MOSQ_ERR_ERRNO.rawValue, systemError != 0 {
             return context.end(.network("cannot \(action) (\(options)): \(systemText(systemError))"))

@@ -1,5 +1,7 @@
 // Everything a session is told before it starts. Fixed for its life: another broker is another session.
 
+package import Keys
+
 /// Delivery promise of one message. QoS 2 is not used: our receipts make QoS 1 exact.
 package enum MQTTQoS: UInt8, Hashable, Sendable {
     case atMostOnce = 0
@@ -26,20 +28,6 @@ package struct MQTTWill: Hashable, Sendable {
     }
 }
 
-/// PEM files for TLS 1.2 or later. The broker's certificate is always verified, its name against the host.
-package struct MQTTTLS: Hashable, Sendable {
-    package var caFile: String
-    /// Both or neither.
-    package var certificateFile: String?
-    package var keyFile: String?
-
-    package init(caFile: String, certificateFile: String? = nil, keyFile: String? = nil) {
-        self.caFile = caFile
-        self.certificateFile = certificateFile
-        self.keyFile = keyFile
-    }
-}
-
 /// A topic filter, subscribed anew at each connect.
 package struct MQTTSubscription: Hashable, Sendable {
     package var filter: String
@@ -52,7 +40,7 @@ package struct MQTTSubscription: Hashable, Sendable {
 }
 
 /// Options of an ``MQTTSession``. Defaults suit a gateway's uplink; ``MQTTSession/init(options:)`` checks the ranges.
-package struct MQTTOptions: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+package struct MQTTOptions: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     package var host: String
     /// 1 … 65 535.
     package var port: Int
@@ -60,7 +48,8 @@ package struct MQTTOptions: Hashable, Sendable, CustomStringConvertible, CustomD
     package var clientID: String
     package var username: String?
     package var password: String?
-    package var tls: MQTTTLS?
+    /// TLS 1.3; the certificate is verified against `host`. Nil: none.
+    package var tls: TLSClient?
     package var will: MQTTWill?
     package var subscriptions: [MQTTSubscription]
 
@@ -93,7 +82,7 @@ package struct MQTTOptions: Hashable, Sendable, CustomStringConvertible, CustomD
 
     package init(
         host: String, port: Int = 1883, clientID: String, username: String? = nil, password: String? = nil,
-        tls: MQTTTLS? = nil, will: MQTTWill? = nil, subscriptions: [MQTTSubscription] = []
+        tls: TLSClient? = nil, will: MQTTWill? = nil, subscriptions: [MQTTSubscription] = []
     ) {
         self.host = host
         self.port = port
@@ -123,8 +112,6 @@ package struct MQTTOptions: Hashable, Sendable, CustomStringConvertible, CustomD
         try require(isCString(username ?? "", bytesMax: 65_535), "username", "at most 65535 bytes without NUL")
         try require(isCString(password ?? "", bytesMax: 65_535), "password", "at most 65535 bytes without NUL")
         try require(password == nil || username != nil, "password", "a username beside it")
-        try require(
-            (tls?.certificateFile == nil) == (tls?.keyFile == nil), "tls", "certificate and key file, both or neither")
         try require(5...65_535 ~= keepAliveSeconds, "keep alive", "5 to 65535 s")
         try require(1...65_535 ~= receiveMax, "receive maximum", "1 to 65535")
         try require(1_024...268_435_455 ~= packetBytesMax, "packet bytes", "1024 to 268435455")

@@ -1,12 +1,15 @@
 // Why a connection ended or the broker refused something, in words an operator can act on. No retry rules here.
 
 internal import CMosquitto
+package import Keys
 
 package enum MQTTReason: Hashable, Sendable, CustomStringConvertible {
     /// The broker's reason code (MQTT 5 §2.4) from CONNACK, DISCONNECT, SUBACK or PUBACK.
     case broker(UInt8)
-    /// Name, TCP or TLS: what the system said.
+    /// Name or TCP: what the system said.
     case network(String)
+    /// Who the other side is, or who we are, was not proven.
+    case tls(TLSProblem)
     /// The other side closed without a word: process killed, link cut, not an MQTT broker; or, as Mosquitto 2.0 does
     /// it, another client took our place.
     case closed
@@ -28,6 +31,7 @@ package enum MQTTReason: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .broker(let code): Self.words(code)
         case .network(let text): text
+        case .tls(let problem): "TLS: \(problem)"
         case .closed:
             "the broker closed the connection: is it running, does it speak MQTT on this port, and is there no second "
                 + "client with this client id?"

@@ -32,21 +32,17 @@ final class SessionLoop {
         } catch {
             return finish(nil, error.reason)
         }
-        // TLS checks the broker's certificate against the name, so libmosquitto must be given the name. It looks it up
-        // again, and tries more than one address only when it may block.
-        let targets = options.tls == nil ? addresses : [options.host]
-        let blocking = options.tls != nil && addresses.count > 1
-        for (index, target) in targets.enumerated() {
+        for (index, address) in addresses.enumerated() {
             let connection: Connection
             do throws(MQTTStartError) {
                 connection = try Connection(options)
             } catch {
                 return finish(nil, .network(error.description))
             }
-            connection.open(address: target, blocking: blocking)
+            connection.open(address: address)
             let (reason, lived) = drive(connection)
-            if !connection.reached, index + 1 < targets.count, reason != .stopped { continue }
-            return finish(connection, reason, lived)
+            if !connection.reached, index + 1 < addresses.count, reason != .stopped { continue }
+            return finish(connection, connection.explained(reason), lived)
         }
         return finish(nil, .network("\(options.host) has no address"))
     }
@@ -88,13 +84,15 @@ final class SessionLoop {
             if up == nil, Moment.now >= answerBy { return (.silent, nil) }
 
             let mayRead = !orders.room.isEmpty
-            let wait = moreToRead && mayRead ? .now : min(nextTick, up == nil ? answerBy : nextTick)
+            let awaited = connection.awaited
+            let due = min(nextTick, up == nil ? answerBy : nextTick, awaited ?? nextTick)
+            let wait = moreToRead && mayRead ? .now : due
             let ready = poll(connection, reading: mayRead, until: wait)
-            // TLS may hold decrypted bytes that poll(2) cannot see.
-            if mayRead, connection.reached, ready.readable || moreToRead || options.tls != nil {
+            // TLS may hold decrypted bytes that poll(2) cannot see; not while we wait for the first ones.
+            if mayRead, connection.reached, ready.readable || moreToRead || (options.tls != nil && awaited == nil) {
                 moreToRead = connection.read(room: orders.room)
             }
-            if ready.writable, connection.reached, context.ended == nil { connection.write() }
+            if ready.writable, connection.mayWrite, connection.reached, context.ended == nil { connection.write() }
             if Moment.now >= nextTick, connection.reached, context.ended == nil {
                 nextTick = .now + .seconds(1)
                 connection.tick()

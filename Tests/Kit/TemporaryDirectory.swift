@@ -58,6 +58,11 @@ package enum Workplace {
         return Array(try Data(contentsOf: URL(fileURLWithPath: place)))
     }
 
+    /// Replaces a file's content.
+    package static func write(_ text: String, to path: String) throws {
+        try text.write(toFile: path, atomically: false, encoding: .utf8)
+    }
+
     /// A file's text; `path` is absolute or starts at the root of the repository.
     package static func text(of path: String) throws -> String { String(decoding: try bytes(of: path), as: UTF8.self) }
 }

@@ -50,7 +50,7 @@ struct OptionsTests {
             { $0.inFlightMax = 32_769 },
             { $0.receiveMax = 0 }, { $0.packetBytesMax = 1_023 }, { $0.eventsMax = 0 }, { $0.backOffMin = .zero },
             { $0.backOffMin = .seconds(61) }, { $0.subscriptions = [MQTTSubscription("a/#/b")] },
-            { $0.will = MQTTWill(topic: "a/+", payload: []) }, { $0.tls = MQTTTLS(caFile: "ca", keyFile: "key") },
+            { $0.will = MQTTWill(topic: "a/+", payload: []) },
         ] as [@Sendable (inout MQTTOptions) -> Void])
     func outOfRangeIsRefusedBeforeAnythingStarts(damage: @Sendable (inout MQTTOptions) -> Void) {
         var options = MQTTOptions(host: "broker", clientID: "gateway")

@@ -2,6 +2,7 @@
 
 internal import CollectorCore
 internal import Evidence
+internal import Keys
 internal import Logging
 internal import MQTT
 internal import ServiceLifecycle
@@ -25,7 +26,8 @@ actor BrokerLink: Service {
     private var isConnected = false
 
     init(
-        house: House, broker: CollectorConfiguration.Broker, password: String?, share: PartitionShare, logger: Logger
+        house: House, broker: CollectorConfiguration.Broker, tls: TLSClient?, password: String?, share: PartitionShare,
+        logger: Logger
     ) {
         self.house = house
         self.share = share
@@ -33,7 +35,7 @@ actor BrokerLink: Service {
         var options = MQTTOptions(
             host: broker.host, port: broker.port, clientID: share.clientID(broker.clientID), username: broker.username,
             password: password,
-            tls: broker.tlsCAFile.map { MQTTTLS(caFile: $0) },
+            tls: tls,
             subscriptions: share.filters.map { MQTTSubscription($0) })
         // The broker keeps what arrives while we are away, up to its own bound; gateways send the rest again.
         options.cleanStart = false
