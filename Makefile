@@ -10,7 +10,7 @@ PACKAGES := libmodbus-dev libmosquitto-dev libssl-dev libsqlite3-dev libyaml-dev
 	pkg-config python3 python3-venv ca-certificates git openssl \
 	binutils chrpath debhelper dpkg-dev lintian procps systemd util-linux
 
-.PHONY: help deps venv build release deb test check run bench format lint clean
+.PHONY: help deps venv build release deb test check torture run bench format lint clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -55,6 +55,10 @@ test: deps venv ## every test there is: style, Swift, other people's libraries, 
 	Tests/run
 
 check: test ## the same as test
+
+torture: deps venv ## everything around an agent fails in turn: ROUNDS=200 SEED=n
+	swift build
+	$(VENV)/bin/python3 Tests/System/torture.py --rounds $(or $(ROUNDS),20) $(if $(SEED),--seed $(SEED))
 
 run: release ## the demonstration: eight days in three minutes; ONCE=1 ends by itself
 	python3 demo/run.py $(if $(ONCE),--once) $(if $(PORT),--port $(PORT)) $(if $(BROKER_PORT),--broker-port $(BROKER_PORT)) \

@@ -45,8 +45,6 @@ struct BusThreads {
         }
     }
 
-    /// Tells all to end and waits for none: one may wait for a meter, and what it would still read belongs to no commit.
-    func abandon() {
-        for bus in running { bus.stop.close() }
-    }
+    /// The same of all.
+    mutating func endAll() { end(plans.map(\.number)) }
 }

@@ -7,12 +7,14 @@ package struct DatabaseError: Error, Hashable, Sendable, CustomStringConvertible
     /// Primary result code.
     package let code: Int32
     package let message: String
+    /// The disk did not give what was written there.
+    package var isReadFailure = false
 
     package var description: String { "SQLite: \(message) (\(code))" }
     /// The disk, or the bound set for the file, has no room.
     package var isFull: Bool { code == SQLITE_FULL }
-    /// Pages do not hold what they must, or the file is no database.
-    package var isDamaged: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
+    /// Pages cannot be read or do not hold what they must, or the file is no database.
+    package var isDamaged: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB || isReadFailure }
     package var isBusy: Bool { code == SQLITE_BUSY || code == SQLITE_LOCKED }
 }
 
@@ -101,7 +103,9 @@ final class Database {
 
     func failure(_ code: Int32) -> DatabaseError {
         let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code))
-        return DatabaseError(code: code & 0xFF, message: text)
+        // SQLITE_IOERR_READ and SQLITE_IOERR_SHORT_READ: extended codes that are macros Swift does not see.
+        let isReadFailure = code == SQLITE_IOERR | 1 << 8 || code == SQLITE_IOERR | 2 << 8
+        return DatabaseError(code: code & 0xFF, message: text, isReadFailure: isReadFailure)
     }
 }
 

@@ -8,7 +8,8 @@ extension Keeper {
     /// Deletes what space or age asks for, oldest stream first.
     ///
     /// - Parameter isFull: the disk refused the last write.
-    func makeRoom(isFull: Bool) {
+    /// - Throws: damage alone; the next start moves it aside.
+    func makeRoom(isFull: Bool) throws {
         let now = clock.now().utc
         do {
             for index in streams.indices {
@@ -31,15 +32,17 @@ extension Keeper {
             }
             // Age moves slowly: looking each commit would read the outline for nothing.
             if now.milliseconds >= forgetAt { forgetAt = now.milliseconds + Self.forgetEvery }
+        } catch let error as DatabaseError where error.isDamaged {
+            throw error
         } catch {
             log.line(.error, "the spool could not make room", [("error", "\(error)")], limit: "")
         }
     }
 
     /// The disk is full: the reserve is given back, what may go goes, and the log's place is freed for what follows.
-    func relieve() {
+    func relieve() throws {
         reserve.release()
-        makeRoom(isFull: true)
+        try makeRoom(isFull: true)
         do { try spool.shrinkLog() } catch {
             log.line(.error, "the spool's log could not be shortened", [("error", "\(error)")], limit: "")
         }

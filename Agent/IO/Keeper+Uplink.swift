@@ -52,7 +52,7 @@ extension Keeper {
 
     /// Sends what the window allows: stored bytes, in order.
     func send() throws {
-        guard let session else { return }
+        guard let session, !holdsBack else { return }
         let start = clock.now().monotonic
         if window.tick(now: start) {
             log.line(.warning, "no receipt in time, sending again", [("from", String(window.next))], limit: "")
@@ -112,7 +112,7 @@ extension Keeper {
             // Refused or unanswered: nothing is sent; the next attempt looks up what is stored by then, for making room
             // may have made the range longer.
             log.line(.error, "a skip could not be stored", [("error", "\(error)")], limit: "")
-            if let database = error as? DatabaseError, database.isFull { relieve() }
+            if let database = error as? DatabaseError, database.isFull { try relieve() }
             return nil
         }
         return (record.envelope, record.through)

@@ -32,6 +32,8 @@ package struct KeeperSettings: Sendable {
     package var policy: SpoolPolicy
     /// Real milliseconds a stop waits for receipts.
     package var drain: Int64 = 2_000
+    /// How the buses are told to end; nil: nobody reads.
+    package var reading: ReadingEnd?
     /// Who is told that the agent works.
     package var supervisor = Supervisor.none
 
@@ -102,6 +104,8 @@ package final class Keeper {
     /// House time of the next look for records that are too old.
     var forgetAt: Int64 = .min
     var lastBirth: [UInt8]?
+    /// No piece of a damaged spool is taken over before this.
+    var salvageAt = Int64.min / 2
     var offset: (milliseconds: Int64, sync: Int)?
 
     /// - Parameters:
@@ -138,12 +142,17 @@ package final class Keeper {
     /// - Throws: when the spool cannot be used any more. The process ends then; the next start salvages.
     package func run() throws {
         log.line(.info, "keeping", [("stream", chain.stream.description), ("head", String(chain.head))])
-        try followEnrolment()
-        while !isStopping {
-            for event in inbox.take(within: nanosecondsToWait()) { try handle(event) }
-            try step()
+        do {
+            try followEnrolment()
+            while !isStopping {
+                for event in inbox.take(within: nanosecondsToWait()) { try handle(event) }
+                try step()
+            }
+            try finish()
+        } catch {
+            remember(error)
+            throw error
         }
-        try finish()
     }
 
     private func step() throws {
@@ -159,6 +168,7 @@ package final class Keeper {
             }
         }
         try followEnrolment()
+        try lookAfterPages()
         try send()
         publishStatus()
         updateBoard()
@@ -167,7 +177,7 @@ package final class Keeper {
 
     private func nanosecondsToWait() -> Int64 {
         let now = clock.now().monotonic
-        let wakeAt = min(commitAt, window.wakeAt(head: streams[sending].head) ?? .max)
+        let wakeAt = min(commitAt, holdsBack ? salvageAt : window.wakeAt(head: streams[sending].head) ?? .max)
         return max(0, min(wakeAt - now, 1_000)) * 1_000_000
     }
 
@@ -205,11 +215,13 @@ package final class Keeper {
             attempts += 1
             do {
                 try store(pending?.records ?? [])
-                return landed()
             } catch {
-                if try isDurable() { return landed() }
-                try refused(error)
+                guard try isDurable() else {
+                    try refused(error)
+                    continue
+                }
             }
+            return try landed()
         }
     }
 
@@ -254,7 +266,7 @@ package final class Keeper {
         return last.id == pending.chain.stream && last.head == pending.chain.head && last.link == pending.chain.link
     }
 
-    private func landed() {
+    private func landed() throws {
         if !isWritable { log.line(.info, "the spool takes records again") }
         isWritable = true
         reserve.restore()
@@ -272,7 +284,7 @@ package final class Keeper {
             }
         }
         pending = nil
-        makeRoom(isFull: false)
+        try makeRoom(isFull: false)
     }
 
     private func refused(_ error: any Error) throws {
@@ -280,7 +292,7 @@ package final class Keeper {
         log.line(.error, "the spool refuses a commit; reading goes on", [("error", "\(error)")], limit: "")
         guard let database = error as? DatabaseError else { return }
         if database.isDamaged { throw SpoolError.database(database) }
-        if database.isFull { relieve() }
+        if database.isFull { try relieve() }
     }
 
     private func noteClockStep(_ clock: RecordClock, _ monotonic: Int64) {
@@ -329,9 +341,12 @@ package final class Keeper {
     /// Final commit, a short wait for receipts of what is under way, farewell.
     private func finish() throws {
         settings.supervisor.stopping("final commit")
+        // Before the commit: what a meter answers until here is committed, and nothing is read after it.
+        settings.reading?.end()
         try commit(isFinal: true)
         let deadline = clock.now().monotonic + settings.drain
-        while window.isConnected, window.receipted < streams[sending].head, clock.now().monotonic < deadline {
+        while !holdsBack, window.isConnected, window.receipted < streams[sending].head, clock.now().monotonic < deadline
+        {
             try send()
             for event in inbox.take(within: 50_000_000) {
                 if case .uplink = event { try handle(event) }

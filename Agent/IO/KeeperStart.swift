@@ -22,6 +22,20 @@ package struct KeeperStart {
         folder: String, settings: KeeperSettings, meters: [ConfiguredMeter], key: SpoolKey, clock: MachineClock,
         log: Log
     ) throws {
+        do {
+            self = try Self(of: folder, settings, meters, key, clock, log)
+        } catch let error as DatabaseError where error.isDamaged {
+            // A page that opening does not need, and the start does: now it is known, and the start salvages.
+            log.line(.error, "the spool is damaged", [("error", error.description)])
+            SpoolFolder(folder).markDamaged()
+            self = try Self(of: folder, settings, meters, key, clock, log)
+        }
+    }
+
+    private init(
+        of folder: String, _ settings: KeeperSettings, _ meters: [ConfiguredMeter], _ key: SpoolKey,
+        _ clock: MachineClock, _ log: Log
+    ) throws {
         let now = clock.now()
         try SpoolFolder.create(folder)
         let marks = try SpoolFolder(folder).marks()
@@ -37,7 +51,8 @@ package struct KeeperStart {
         if spool.streams.isEmpty || change != nil {
             predecessor = Self.predecessor(spool, marks, reason: change ?? "the spool was lost")
             guard let id = StreamID(secureRandom(count: 8)) else { throw SpoolError.damaged("no stream id") }
-            try spool.open(StreamState(ordinal: (spool.streams.last?.ordinal ?? 0) + 1, id: id))
+            let before = max(spool.streams.last?.ordinal ?? 0, spool.salvage?.ordinalMax ?? 0)
+            try spool.open(StreamState(ordinal: before + 1, id: id))
             log.line(
                 .info, "new stream",
                 [("stream", id.description), ("reason", change ?? (predecessor?.reason ?? "first"))])
@@ -63,7 +78,7 @@ package struct KeeperStart {
     private static func change(
         _ opening: Spool.Opening, _ spool: Spool, _ marks: SpoolFolder.Marks?, _ machine: String
     ) -> String? {
-        if case .salvaged = opening { return "the spool was damaged" }
+        if case .salvaging = opening { return "the spool was damaged" }
         if spool.streams.last?.isEnded == true { return "the stream was ended" }
         if let marks, !machine.isEmpty, !marks.machine.isEmpty, marks.machine != machine {
             return "another machine: the disk was moved or cloned"
@@ -75,7 +90,9 @@ package struct KeeperStart {
         _ spool: Spool, _ marks: SpoolFolder.Marks?, reason: String
     ) -> Birth.Predecessor? {
         if let last = spool.streams.last {
-            return Birth.Predecessor(stream: last.id, lastSequence: last.head, reason: reason)
+            // What the damaged file says there was, whether or not it can be read.
+            let claimed = spool.salvage?.claims.first { $0.id == last.id }?.head ?? 0
+            return Birth.Predecessor(stream: last.id, lastSequence: max(last.head, claimed), reason: reason)
         }
         return marks.map { Birth.Predecessor(stream: $0.stream, lastSequence: 0, reason: reason) }
     }

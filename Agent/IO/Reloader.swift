@@ -17,10 +17,11 @@ struct Reloader {
     private let context: ControlContext
     private let supervisor: Supervisor
     private let log: Log
+    private let reading: ReadingEnd
 
     init(
         _ parts: AgentParts, threads: BusThreads, recorder: Recorder, inbox: Mailbox<KeeperEvent>, board: StatusBoard,
-        context: ControlContext, supervisor: Supervisor, log: Log
+        context: ControlContext, supervisor: Supervisor, log: Log, reading: ReadingEnd
     ) {
         settings = parts.settings
         key = parts.key.publicKey
@@ -31,10 +32,12 @@ struct Reloader {
         self.context = context
         self.supervisor = supervisor
         self.log = log
+        self.reading = reading
     }
 
-    /// Until `requests` is closed. Requests that come while one is served are one more.
-    mutating func serve(_ requests: Mailbox<Void>) {
+    /// Until the end of reading is asked for. Requests that come while one is served are one more.
+    mutating func serve() {
+        let requests = reading.reloads
         while requests.isOpen {
             guard !requests.take(within: 3_600_000_000_000).isEmpty else { continue }
             supervisor.reloading()
@@ -42,7 +45,8 @@ struct Reloader {
             // Refused or not, the agent works.
             supervisor.ready()
         }
-        threads.abandon()
+        threads.endAll()
+        reading.ended.close()
     }
 
     private mutating func reload(_ requests: Mailbox<Void>) {

@@ -25,6 +25,8 @@ package enum RunningAgent {
         try checkUplink(parts, believed: 0)
         var keeperSettings = parts.keeper
         keeperSettings.supervisor = .ofThisProcess()
+        let reading = ReadingEnd(reloads: Mailbox(itemsMax: 1))
+        keeperSettings.reading = reading
         let start = try KeeperStart(
             folder: parts.settings.spool.path, settings: keeperSettings, meters: parts.meters,
             key: SpoolKey(parts.key.publicKey), clock: clock, log: log)
@@ -42,16 +44,15 @@ package enum RunningAgent {
         let context = ControlContext(settings: parts.settings, desk: desk, board: board, keeper: inbox)
         var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
-        let reloads = Mailbox<Void>(itemsMax: 1)
         let reloader = Reloader(
             parts, threads: threads, recorder: recorder, inbox: inbox, board: board,
-            context: context, supervisor: keeperSettings.supervisor, log: log)
+            context: context, supervisor: keeperSettings.supervisor, log: log, reading: reading)
         _ = try WorkerThread("reload") {
             var reloader = reloader
-            reloader.serve(reloads)
+            reloader.serve()
         }
         try serve(board, context, parts.settings, stop, log)
-        _ = try WorkerThread("signals") { awaitSignals(signals, inbox, reloads) }
+        _ = try WorkerThread("signals") { awaitSignals(signals, inbox, reading.reloads) }
         log.line(
             .info, "started",
             [
@@ -59,7 +60,7 @@ package enum RunningAgent {
                 ("meters", String(parts.meters.count)), ("buses", String(parts.buses.count)),
             ])
         defer {
-            reloads.close()
+            reading.reloads.close()
             stop.close()
         }
         try keeper.run()

@@ -13,8 +13,8 @@ extension Spool {
         /// No file was there.
         case fresh
         case resumed
-        /// Pages were damaged: the file was moved to `quarantine`, what was readable was taken over.
-        case salvaged(quarantine: String, records: Int, holes: Int)
+        /// Pages were damaged: the file was moved to `quarantine`; what can be read is taken over, beside the work.
+        case salvaging(quarantine: String)
     }
 
     /// `spool.db` in a folder.
@@ -32,15 +32,16 @@ extension Spool {
             guard version == formatVersion, try database.integer("PRAGMA application_id") == applicationID else {
                 throw SpoolError.otherVersion(path: file, found: version)
             }
+            // The latest birth is found without reading every record behind it.
+            try database.run("CREATE INDEX IF NOT EXISTS birth ON record (position) WHERE kind = 1")
             let agent = try loadAgent(database)
             let streams = try loadStreams(database)
             let owner = try database.text("SELECT gateway FROM agent") ?? ""
             guard owner == gateway.text else { throw SpoolError.otherGateway(path: file, found: owner) }
-            // After an unclean stop every page is looked at; after a clean one the start is quick.
-            if !agent.isClean, let verdict = try database.text("PRAGMA quick_check(1)"), verdict != "ok" {
-                throw SpoolError.damaged(verdict)
-            }
-            return (Spool(folder: folder, database: database, agent: agent, streams: streams), isFresh)
+            let spool = Spool(folder: folder, database: database, agent: agent, streams: streams)
+            // After an unclean stop every row is looked at, beside the work: a start waits for no disk of megabytes.
+            if !agent.isClean { spool.examination = Examination() }
+            return (spool, isFresh)
         } catch let error as DatabaseError {
             database.close()
             if error.isBusy { throw SpoolError.inUse(path: file) }

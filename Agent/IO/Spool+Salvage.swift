@@ -1,7 +1,5 @@
-// A damaged spool at start: moved aside, read as far as it can be read, and the agent starts anyway.
-//
-// What is readable goes into a new file in its old order; what is missing between two readable records becomes a range
-// that a skip will stand for. The keeper sends all that first and opens a new stream after it.
+// A damaged spool at start: moved aside, and the agent goes on at once with a new file. What the damaged one still holds
+// is taken over beside the work (Salvage) and sent first; a crash meanwhile takes it up where it was.
 
 internal import AgentCore
 internal import CSQLite
@@ -19,196 +17,108 @@ package struct SpoolKey: Sendable {
 }
 
 extension Spool {
-    /// Numbers looked up one by one between the readable beginning and the readable end.
-    static let probesMax: Int64 = 200_000
-    /// Salvaged records stored in one transaction.
-    private static let salvageBatch = 256
-
-    /// Opens the spool of `folder`; damaged pages do not stop the agent.
+    /// Opens the spool of `folder`; damaged pages do not stop the agent, and a start waits for none of them.
     package static func openOrSalvage(
         folder: String, gateway: Identifier, bytesMax: Int, key: SpoolKey, at now: UTCInstant, log: Log
     ) throws -> (Spool, Opening) {
+        let place = SpoolFolder(folder)
         do {
+            guard !place.isDamaged else { throw SpoolError.damaged("pages could not be read in the run before") }
             let (spool, isFresh) = try open(folder: folder, gateway: gateway, bytesMax: bytesMax)
+            if let quarantine = place.salvaging {
+                spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, key: key)
+                if spool.salvage == nil { place.endSalvage() }
+            }
             return (spool, isFresh ? .fresh : .resumed)
         } catch let error as DatabaseError where error.isDamaged {
             log.line(.error, "the spool is damaged", [("error", error.description)])
         } catch SpoolError.damaged(let what) {
             log.line(.error, "the spool is damaged", [("error", what)])
         }
-        let quarantine = folder + "/quarantine-\(now.milliseconds)"
-        try moveAside(folder, to: quarantine)
+        let quarantine = try moveAside(place, now)
         let (spool, _) = try open(folder: folder, gateway: gateway, bytesMax: bytesMax)
-        var salvage = Salvage(into: spool, gateway: gateway, key: key)
-        do { try salvage.run(from: quarantine + "/spool.db", batch: salvageBatch) } catch {
-            // Less was saved than hoped for; what is in the new file stands.
-            log.line(.error, "salvaging ended early", [("error", "\(error)")])
-        }
-        log.line(
-            .warning, "salvaged",
-            [("records", String(salvage.records)), ("holes", String(salvage.holes)), ("from", quarantine)])
-        return (spool, .salvaged(quarantine: quarantine, records: salvage.records, holes: salvage.holes))
+        spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, key: key)
+        try spool.adoptClaims()
+        return (spool, .salvaging(quarantine: quarantine))
     }
 
     /// Moves database and log together: one without the other would be another database.
-    private static func moveAside(_ folder: String, to quarantine: String) throws(SystemError) {
+    ///
+    /// The name is durable first: a crash in between moves the rest to the same place, and a later one takes the salvage up.
+    private static func moveAside(_ place: SpoolFolder, _ now: UTCInstant) throws(SystemError) -> String {
+        var name = "quarantine-\(now.milliseconds)"
+        if let begun = place.salvaging, access(begun + "/spool.db", F_OK) != 0 {
+            name = String(begun.dropFirst(place.path.utf8.count + 1))
+        }
+        let quarantine = place.path + "/" + name
         guard mkdir(quarantine, 0o700) == 0 || errno == EEXIST else { throw SystemError("create \(quarantine)") }
+        try place.beginSalvage(of: name)
         // The log first: a crash in between leaves the damaged database without it, still damaged, moved next time.
         for name in ["spool.db-wal", "spool.db-shm", "spool.db-journal", "spool.db"] {
-            guard rename(folder + "/" + name, quarantine + "/" + name) == 0 || errno == ENOENT else {
+            guard rename(place.path + "/" + name, quarantine + "/" + name) == 0 || errno == ENOENT else {
                 throw SystemError("move \(name) to \(quarantine)")
             }
         }
-    }
-}
-
-/// One pass over a damaged file.
-private struct Salvage {
-    private let spool: Spool
-    private let gateway: Identifier
-    private let key: SpoolKey
-    private(set) var records = 0
-    private(set) var holes = 0
-    private var streams: [Int64: StreamState] = [:]
-    /// Last row taken over, with what a hole after it would say.
-    private var last: (ordinal: Int64, range: ForgottenRange)?
-
-    init(into spool: Spool, gateway: Identifier, key: SpoolKey) {
-        self.spool = spool
-        self.gateway = gateway
-        self.key = key
+        place.clearDamage()
+        return quarantine
     }
 
-    mutating func run(from path: String, batch: Int) throws {
-        let damaged = try Database(path: path)
-        defer { damaged.close() }
-        rememberState(damaged)
-        let positions = Self.positions(damaged)
-        for start in stride(from: 0, to: positions.count, by: batch) {
-            try spool.database.transaction {
-                for position in positions[start..<min(start + batch, positions.count)] {
-                    try take(position, from: damaged)
-                }
-                for ordinal in streams.keys.sorted() { if let stream = streams[ordinal] { try spool.store(stream) } }
-            }
+    /// The streams that the damaged file names, without records yet, so that the new one comes after them.
+    private func adoptClaims() throws {
+        guard let salvage else { return }
+        var agent = salvage.agent
+        agent.isClean = false
+        let streams = salvage.claims.map {
+            StreamState(ordinal: $0.ordinal, id: $0.id, receipted: $0.receipted, isEnded: $0.isEnded)
         }
-        spool.streams = try Spool.loadStreams(spool.database)
+        try commit([], agent: agent, streams: streams)
     }
 
-    /// What the agent remembered, if its tables can be read.
-    private mutating func rememberState(_ damaged: Database) {
-        do {
-            var agent = try Spool.loadAgent(damaged)
-            agent.isClean = false
-            for stream in try Spool.loadStreams(damaged) {
-                streams[stream.ordinal] = StreamState(
-                    ordinal: stream.ordinal, id: stream.id, receipted: stream.receipted, isEnded: stream.isEnded)
-            }
-            try spool.commit(
-                [], agent: agent, streams: [StreamState](streams.values.sorted { $0.ordinal < $1.ordinal }))
-        } catch {
-            // Unreadable: streams are found again by their records, receipts by the collector's next one.
-            streams = [:]
-        }
+    /// Takes over what can be taken over in so many milliseconds.
+    ///
+    /// - Returns: true when nothing is left to take over.
+    func salvageMore(milliseconds: Int64) throws -> Bool {
+        guard var pass = salvage else { return true }
+        let deadline = steadyNanoseconds() + milliseconds * 1_000_000
+        repeat {
+            try database.transaction { try pass.step(self, until: deadline) }
+            // A crash before: the same rows again. After: the next ones.
+            salvage = pass
+        } while !pass.isDone && steadyNanoseconds() < deadline
+        streams = try Self.loadStreams(database)
+        guard pass.isDone else { return false }
+        pass.close()
+        salvage = nil
+        SpoolFolder(folder).endSalvage()
+        return true
     }
 
-    /// Positions that can be read: from the front, from the back, and one by one between the two.
-    private static func positions(_ damaged: Database) -> [Int64] {
-        func walk(_ order: String) -> (found: [Int64], isWhole: Bool) {
-            var found: [Int64] = []
-            do {
-                let statement = try damaged.statement("SELECT position FROM record ORDER BY position \(order)")
-                defer { statement.reset() }
-                while try statement.step() { found.append(statement.integer(0)) }
-                return (found, true)
-            } catch { return (found, false) }  // As far as it goes: the other direction does the rest.
-        }
-        let (front, isWhole) = walk("ASC")
-        if isWhole { return front }
-        let (back, _) = walk("DESC")
-        let first = front.last ?? 0
-        let end = back.last ?? first
-        var between: [Int64] = []
-        if end > first + 1 {
-            for position in (first + 1)..<min(end, first + Spool.probesMax) {
-                do {
-                    if try damaged.integer("SELECT position FROM record WHERE position = ?", [.integer(position)])
-                        != nil
-                    {
-                        between.append(position)
-                    }
-                } catch { continue }  // This one is on a damaged page.
-            }
-        }
-        return Set(front + between + back).sorted()
-    }
-
-    private mutating func take(_ position: Int64, from damaged: Database) throws {
-        let ordinal = position >> Spool.sequenceBits
-        guard let row = Self.row(position, damaged), let range = sound(row, ordinal) else { return }
-        if let last, last.ordinal == ordinal {
-            guard row.first > last.range.through else { return }
-            if row.first > last.range.through + 1 {
-                guard let previous = row.place?.previous else { return }
-                try fill(from: last.range, through: row.first - 1, link: previous, ordinal)
-            }
-        }
-        if let envelope = row.envelope {
-            try spool.insert(row, envelope: envelope, range: range, at: position)
-        } else {
-            try spool.insert(range, envelope: nil, at: position)
-        }
-        records += 1
-        last = (ordinal, range)
-        streams[ordinal]?.head = row.through
-        streams[ordinal]?.link = row.link
-    }
-
-    private mutating func fill(
-        from before: ForgottenRange, through: UInt64, link: Digest, _ ordinal: Int64
-    ) throws {
-        holes += 1
-        let hole = ForgottenRange(
-            first: before.through + 1, through: through, link: link, firstClock: before.lastClock,
-            lastClock: before.lastClock, completeThrough: before.completeThrough, losses: [],
-            reason: ForgottenRange.damaged)
-        try spool.insert(hole, envelope: nil, at: try Spool.position(ordinal, hole.first))
-    }
-
-    private static func row(_ position: Int64, _ damaged: Database) -> StoredRecord? {
-        do {
-            let statement = try damaged.statement(
-                "SELECT position, through, kind, link, envelope, summary FROM record WHERE position = ?")
+    /// Looks at rows after an unclean stop, for so many milliseconds.
+    ///
+    /// - Throws: ``DatabaseError`` that is damage, when pages are.
+    func examineMore(milliseconds: Int64) throws {
+        guard var examination else { return }
+        let deadline = steadyNanoseconds() + milliseconds * 1_000_000
+        repeat {
+            let statement = try database.statement(
+                "SELECT position, envelope, summary FROM record WHERE position > ? ORDER BY position LIMIT 32")
             defer { statement.reset() }
-            try statement.bind([.integer(position)])
-            return try statement.step() ? try Spool.stored(statement) : nil
-        } catch { return nil }  // A hole; the next readable row says what it followed.
-    }
-
-    /// What a row says, if it is ours and still what was signed. Makes its stream known when the table was lost.
-    private mutating func sound(_ row: StoredRecord, _ ordinal: Int64) -> ForgottenRange? {
-        guard let range = row.range(reason: ForgottenRange.damaged) else { return nil }
-        guard let envelope = row.envelope else { return streams[ordinal] == nil ? nil : range }
-        do {
-            let message = try SignedMessage(parsing: envelope, as: .record)
-            guard message.isSigned(by: key.key), let place = row.place, place.gateway == gateway,
-                place.sequence == row.first, row.kind == .skip || message.identity == row.link
-            else { return nil }
-            if streams[ordinal] == nil { streams[ordinal] = StreamState(ordinal: ordinal, id: place.stream) }
-            return streams[ordinal]?.id == place.stream ? range : nil
-        } catch { return nil }  // No envelope any more.
+            try statement.bind([.integer(examination.position)])
+            var rows = 0
+            while try statement.step() {
+                rows += 1
+                examination.position = statement.integer(0)
+                // To the last byte: a long value lies on pages of its own.
+                _ = statement.blob(1)
+                _ = statement.blob(2)
+            }
+            guard rows == 32 else { return self.examination = nil }
+        } while steadyNanoseconds() < deadline
+        self.examination = examination
     }
 }
 
-extension Spool {
-    /// Takes a row over as it is.
-    fileprivate func insert(_ row: StoredRecord, envelope: [UInt8], range: ForgottenRange, at position: Int64) throws {
-        try database.run(
-            "INSERT INTO record (position, through, kind, link, utc, envelope, summary) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                .integer(position), .integer(Int64(row.through)), .integer(Int64(row.kind.rawValue)),
-                .blob(row.link.bytes), .integer(range.lastClock.utc.milliseconds), .blob(envelope),
-                .optional(row.summary),
-            ])
-    }
+/// How far a spool was looked at.
+struct Examination {
+    var position: Int64 = 0
 }

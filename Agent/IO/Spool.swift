@@ -138,6 +138,10 @@ package final class Spool {
     package internal(set) var agent: AgentState
     /// Oldest first; the last is the one that is appended to.
     package internal(set) var streams: [StreamState]
+    /// What a damaged file still holds is being taken over; nil: nothing is.
+    package internal(set) var salvage: Salvage?
+    /// Rows are being looked at after an unclean stop; nil: they are not.
+    var examination: Examination?
     /// Fails writes on purpose; nil outside tests.
     package var fault: ((SpoolWrite) -> SpoolFault?)?
 

@@ -31,6 +31,44 @@ struct SpoolFolder {
         } catch { return "" }  // Not every system has one; then a clone cannot be told.
     }
 
+    // MARK: Damage
+
+    /// Pages were found damaged while the agent ran: the next start salvages.
+    var isDamaged: Bool { access(path + "/damaged", F_OK) == 0 }
+
+    /// Best effort: without it the next start finds the same damage in the same place, later.
+    func markDamaged() {
+        let descriptor = open(path + "/damaged", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    func clearDamage() { unlink(path + "/damaged") }
+
+    /// The quarantined folder that is not taken over wholly yet.
+    var salvaging: String? {
+        do {
+            let name = try SmallFile.text(path + "/salvaging")
+            return name.isEmpty || name.contains("/") ? nil : path + "/" + name
+        } catch { return nil }  // Nothing is under way; or its name is lost, and the folder stays for a person.
+    }
+
+    /// Durable before anything is moved: a crash from then on takes the salvage up again.
+    func beginSalvage(of name: String) throws(SystemError) {
+        let descriptor = open(path + "/salvaging", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw SystemError("create \(path)/salvaging") }
+        defer { close(descriptor) }
+        let bytes = Array(name.utf8)
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+            throw SystemError("write \(path)/salvaging")
+        }
+    }
+
+    func endSalvage() { unlink(path + "/salvaging") }
+
+    // MARK: Marks
+
     /// Nil when there are none, or they cannot be understood: they are only a hint.
     func marks() throws(SystemError) -> Marks? {
         let text: String

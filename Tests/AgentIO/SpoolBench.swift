@@ -81,6 +81,16 @@ final class SpoolBench {
         (keeper, recorder, opening) = try Self.open(folder, settings, key, trust, clock)
     }
 
+    /// Looks at all rows as a running agent does, and starts again should it find damage.
+    func findDamage() throws {
+        do {
+            while keeper.spool.examination != nil { try keeper.lookAfterPages() }
+        } catch {
+            keeper.remember(error)
+            try restart()
+        }
+    }
+
     /// Finished reads of `words` bytes each, and a commit.
     func commit(reads: Int = 3, words: Int = 16) throws {
         for _ in 0..<reads {

@@ -130,16 +130,18 @@ class Servers:
 
 
 class Cable:
-    """Two pseudo terminals whose other sides are joined: what is written to one end is read from the other."""
+    """Two pseudo terminals whose other sides are joined: what is written to one end is read from the other.
 
-    def __init__(self) -> None:
+    Not joined: whoever has a master reads and writes it."""
+
+    def __init__(self, is_joined: bool = True) -> None:
         pairs = [pty.openpty() for _ in range(2)]
         self.masters = [master for master, _ in pairs]
         self.slaves = [slave for _, slave in pairs]
         self.ends = [os.ttyname(slave) for slave in self.slaves]
         for slave in self.slaves:
             tty.setraw(slave)
-        self.is_open = True
+        self.is_open = is_joined
         self.thread = threading.Thread(target=self._carry, daemon=True)
         self.thread.start()
 

@@ -131,7 +131,7 @@ class LoneAgent:
     def status(self) -> dict[str, Any]:
         """As `status --json` has it. OSError while nobody answers."""
         done = self.tool("status", "--json", "--config", self.config, check=False)
-        if done.returncode != 0:
+        if done.returncode != 0 or not done.stdout:
             raise OSError(done.stderr)
         return dict(json.loads(done.stdout))
 
