@@ -37,6 +37,8 @@ enum Commands {
         case "config" where rest.first == "check": try checkConfiguration(Array(rest.dropFirst()))
         case "profile": try profile(rest)
         case "read": try read(rest)
+        case "identify": try identify(rest)
+        case "scan": try scan(rest)
         case "status": try status(rest)
         case "key" where rest.first == "create": try createKey(Array(rest.dropFirst()))
         case let word?: throw Arguments.Wrong(description: "\(word) is not a command")
@@ -55,16 +57,6 @@ enum Commands {
         let list = trust.map { "key list number \($0.number)" } ?? "not enrolled: nothing will be sent"
         print("\(list); gateway key \(parts.key.publicKey)")
         print("The configuration is sound.")
-    }
-
-    private static func read(_ words: [String]) throws {
-        let names = [
-            "meter", "endpoint", "unit", "function", "address", "count", "as", "order", "timeout", "baud", "parity",
-            "stop-bits", "echo",
-        ]
-        let arguments = try Arguments(words, options: ["config"] + names)
-        let settings = try Tool.settings(arguments, isNeeded: arguments.optional("endpoint") == nil)
-        try Tool.run(ControlRequest("read", Tool.values(arguments, names)), settings) { print($0) }
     }
 
     private static func status(_ words: [String]) throws {

@@ -19,6 +19,11 @@ enum Help {
               [--address A] [--count C] [--as u16|s16|u32|s32|u64|s64|f32|f64|text] [--order abcd|cdab|badc|dcba]
               [--baud N] [--parity none|even|odd] [--stop-bits 1|2] [--echo true] [--timeout MS]
                                                      read any registers of any device
+          kilomint-agent identify --meter ID | --endpoint … [--unit N] [--profiles FOLDER]
+                                                     which profile is it, and why
+          kilomint-agent scan --tcp 192.168.1.0/24 [--port 502,1502] [--unit 1,255] [--identify]
+          kilomint-agent scan --rtu DEVICE [--baud 9600,19200] [--parity none,even] [--unit 1-247] [--identify]
+                                                     look for devices; prints configuration to paste
           kilomint-agent status --config FILE [--json]
                                                      ask the running agent how it is
           kilomint-agent key create --out FILE [--algorithm es256|ed25519]

@@ -10,7 +10,8 @@ enum Tool {
     static let configurationDefault = "/etc/kilomint/agent.yaml"
 
     /// Set by Ctrl-C: what is under way ends in order.
-    static let isInterrupted = Atomic<Bool>(false)
+    private static let isInterrupted = Atomic<Bool>(false)
+    static var isStopped: Bool { isInterrupted.load(ordering: .relaxed) }
 
     /// Options of the command line that are handed on to a verb, as `--stop-bits` for `stop_bits`.
     static func values(_ arguments: Arguments, _ names: [String]) -> [String: String] {
@@ -40,10 +41,10 @@ enum Tool {
         guard let settings else { return try runHere(request, nil, line) }
         do {
             try ControlSocket.ask(
-                settings.control, request, isOver: { isInterrupted.load(ordering: .relaxed) },
+                settings.control, request, isOver: { isStopped },
                 { text in
                     line(text)
-                    return !isInterrupted.load(ordering: .relaxed)
+                    return !isStopped
                 })
         } catch {
             guard case .absent = error, !onlyRunning else { throw Arguments.Failed(description: error.description) }
@@ -61,8 +62,8 @@ enum Tool {
                     for part in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
                         line(String(part))
                     }
-                    return !isInterrupted.load(ordering: .relaxed)
-                }, hasGone: { isInterrupted.load(ordering: .relaxed) })
+                    return !isStopped
+                }, hasGone: { isStopped })
             let desk = settings.map { BusDesk(perSecond: $0.access.perSecond) } ?? BusDesk()
             do {
                 try ControlVerb.run(request, caller, ControlContext(settings: settings, desk: desk))
@@ -74,7 +75,8 @@ enum Tool {
 
     /// From here on Ctrl-C and an end that was asked for set ``isInterrupted``; what waits in the system is woken.
     static func catchInterrupts() {
-        _ = isInterrupted.load(ordering: .relaxed)
+        // Made now: a handler must not make anything.
+        _ = isStopped
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { _ in Tool.isInterrupted.store(true, ordering: .relaxed) }
         sigaction(SIGINT, &action, nil)

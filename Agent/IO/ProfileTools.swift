@@ -99,7 +99,7 @@ package enum ProfileTools {
     }
 
     /// The profile at `path`, or those in the folder there and in the folders below it, by path.
-    private static func files(_ path: String) throws(SettingsError) -> [String] {
+    static func files(_ path: String) throws(SettingsError) -> [String] {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return [path] }
         let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path

@@ -5,12 +5,13 @@ import logging
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 import unittest
 
 from devices import Servers, Slave
-from lone_agent import LoneAgent
+from lone_agent import BIN, LoneAgent
 
 
 def words(value: float, form: str) -> list[int]:
@@ -42,6 +43,20 @@ def values() -> Slave:
     return slave
 
 
+def sunspec() -> Slave:
+    """A marker at 40000, then models 1 and 103 with their true lengths."""
+    common = text("Fronius", 16) + text("Symo 10.0-3-M", 16) + text("", 8) + text("0.3.30", 8) + text("33170815", 16) + [1, 0]
+    slave = Slave(3)
+    slave.put(40_000, text("SunS", 2) + [1, len(common)] + common + [103, 50] + [0] * 50 + [0xFFFF, 0])
+    return slave
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
 class Beside(unittest.TestCase):
     """A running agent, and people who ask beside it."""
 
@@ -54,6 +69,8 @@ class Beside(unittest.TestCase):
         cls.meter, cls.other = eastron(), values()
         cls.port = cls.servers.tcp(cls.meter, cls.other, said={"VendorName": "Acme", "ProductCode": "M-1", "MajorMinorRevision": "V2.7"})
         cls.free = cls.servers.tcp(values())
+        cls.sun = cls.servers.tcp(sunspec())
+        cls.nobody = free_port()
         cls.line = cls.servers.serial(eastron(2))
         cls.agent = LoneAgent(interval="500ms")
         cls.addClassCleanup(cls.agent.__exit__, None)
@@ -137,6 +154,45 @@ class Beside(unittest.TestCase):
             self.assertGreaterEqual(new["requests"] - old["requests"], 6)
         self.assertGreater(after["buses"][0]["asked_by_people"], before["buses"][0]["asked_by_people"] + 3)
 
+    def test_identify_ranks_profiles_and_says_why(self) -> None:
+        shown = self.tool("identify", "--meter", "m-line").stdout
+        self.assertIn(f"rtu:{self.line}, through the running agent", shown)
+        self.assertIn("serial: 12345678", shown)
+        self.assertIn("eastron/sdm630, level driver", shown)
+        self.assertIn("1-0:32.7.0 is 230 V", shown)
+        self.assertIn("      - {id: NAME, unit: 2, profile: eastron/sdm", shown)
+        self.assertNotIn("…", shown)
+        said = self.tool("identify", "--endpoint", f"tcp:127.0.0.1:{self.port}", "--unit", 1).stdout
+        self.assertIn("vendor: Acme", said)
+        sun = self.tool("identify", "--endpoint", f"tcp:127.0.0.1:{self.sun}", "--unit", 3).stdout
+        self.assertIn("SunSpec models: 1 (66), 103 (50)", sun)
+        self.assertIn("plausible: sunspec/inverter-103", sun)
+        self.assertIn("firmware: 0.3.30", sun)
+        # Fronius' own profiles want model 160, which this one lacks.
+        self.assertNotIn("fronius/", sun)
+
+    def test_scan_finds_what_the_person_named(self) -> None:
+        ports = f"{self.port},{self.sun},{self.free},{self.nobody}"
+        shown = self.tool("scan", "--tcp", "127.0.0.1", "--port", ports, "--unit", "1-7").stdout
+        for line in (f"127.0.0.1:{self.port} unit 1 answers", f"127.0.0.1:{self.sun} unit 3 answers", f"127.0.0.1:{self.free} unit 7 answers"):
+            self.assertIn(line, shown)
+        self.assertNotIn(str(self.nobody), shown)
+        self.assertIn(f"  - tcp: 127.0.0.1:{self.sun}\n    meters:\n      - {{id: NAME, unit: 3, profile: VENDOR/MODEL}}", shown)
+        # The owner's endpoint was asked through its bus.
+        owned = next(line for line in shown.splitlines() if f":{self.port} unit 1" in line)
+        self.assertIn("through the running agent", owned)
+        known = self.tool("scan", "--tcp", "127.0.0.1", "--port", self.sun, "--unit", 3, "--identify").stdout
+        self.assertIn("unit: 3, profile: sunspec/inverter-103", known)
+        for wrong in ("127.0.0.0/8", "localhost", "127.0.0.1-126.0.0.1"):
+            self.assertIn("allowed: 192.168.1.0/24", self.tool("scan", "--tcp", wrong, check=False).stderr)
+
+    def test_scan_of_a_line_of_the_agent_keeps_its_speed(self) -> None:
+        shown = self.tool("scan", "--rtu", self.line, "--unit", "1-4", "--baud", "9600,19200").stdout
+        self.assertIn("only 19200 8E1, as the agent has the line; other speeds: stop the agent", shown)
+        self.assertIn("19200 8E1  unit 2 answers", shown)
+        self.assertNotIn("unit 3", shown)
+        self.assertIn(f"      device: {self.line}\n      baud: 19200\n      parity: even", shown)
+
     def test_hostile_callers_stop_neither_tools_nor_reading(self) -> None:
         before = self.agent.status()["buses"][0]["requests"]
         path = str(self.agent.spool / "control.sock")
@@ -178,6 +234,25 @@ class Alone(unittest.TestCase):
             self.assertEqual(taken.returncode, 1)
             self.assertRegex(taken.stderr, "in use by another process|Device or resource busy")
             agent.end(signal.SIGTERM)
+
+    def test_scan_of_a_free_line_tries_each_speed_and_stops_on_ctrl_c(self) -> None:
+        with Servers() as servers, LoneAgent() as agent:
+            line = servers.serial(eastron(2))
+            shown = agent.tool("scan", "--rtu", line, "--unit", "1-3", "--baud", "9600,19200", "--parity", "none", "--timeout", 300).stdout
+            # A pseudo terminal has no speed: the unit answers at each.
+            for mode in ("9600 8N1", "19200 8N1"):
+                self.assertIn(f"{mode}  unit 2 answers", shown)
+            command = [str(BIN / "kilomint-agent"), "scan", "--rtu", line, "--timeout", "300"]
+            scan = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for text in scan.stdout:
+                if "unit 2 answers" in text:
+                    break
+            scan.send_signal(signal.SIGINT)
+            _, words = scan.communicate(timeout=20)
+            self.assertEqual(scan.returncode, 1)
+            self.assertIn("stopped; what is above was found until then", words)
+            # The line is free again.
+            self.assertIn("directly", agent.tool("read", "--endpoint", f"rtu:{line}", "--unit", 2, "--function", 4, "--count", 2).stdout)
 
 
 if __name__ == "__main__":

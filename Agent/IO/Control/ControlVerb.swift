@@ -22,7 +22,7 @@ package struct ControlVerb: Sendable {
     }
 
     /// Every verb there is.
-    package static let all: [ControlVerb] = [status, read]
+    package static let all: [ControlVerb] = [status, read, identify, scan]
 
     /// Runs the verb of `request`: refuses what no verb understands.
     package static func run(_ request: ControlRequest, _ caller: ControlCaller, _ context: ControlContext) throws {
