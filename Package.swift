@@ -33,6 +33,11 @@ let httpTesting: Target.Dependency = .product(name: "HummingbirdTesting", packag
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let httpTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
+let httpCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let tls: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
@@ -42,8 +47,11 @@ let package = Package(
     name: "kilomint",
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -91,7 +99,9 @@ let package = Package(
             "CollectorIO", "Collector/IO",
             [
                 "CBOR", "CollectorCore", "CollectorJournal", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
-                "Quantities", "Settings", "Supervision", http, httpTypes, lifecycle, signals, logging,
+                "Quantities", "Settings", "Supervision", http, httpCore, httpTLS, httpTypes, lifecycle, signals,
+                logging, nio, tls,
+                certificates, asn1,
             ]),
         room("CollectorClient", "Collector/Client", [httpClient, nio, nioHTTP]),
         command(

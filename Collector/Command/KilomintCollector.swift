@@ -16,7 +16,8 @@ struct KilomintCollector: AsyncParsableCommand {
             """,
         version: "kilomint-collector 0.1.0",
         subcommands: [
-            KeyCommand.self, GenesisCommand.self, ServeCommand.self, SourceCommand.self, ExportCommand.self,
+            KeyCommand.self, CACommand.self, GenesisCommand.self, DeviceCommand.self, ServeCommand.self,
+            SourceCommand.self, ExportCommand.self,
             EpochCommand.self,
             ReplayCommand.self,
         ])

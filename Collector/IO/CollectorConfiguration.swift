@@ -59,6 +59,8 @@ package struct CollectorConfiguration: Sendable {
     package let keys: KeyFiles
     /// The signed key list gateways pin.
     package let keyList: String
+    /// Nil: no enrolment port.
+    package let enrolment: EnrolmentConfiguration?
 
     package static func load(path: String) throws(SettingsError) -> CollectorConfiguration {
         let root = try SettingsFile.load(path: path)
@@ -91,6 +93,7 @@ package struct CollectorConfiguration: Sendable {
             receipt: try files.value("receipt").path(), log: try files.value("log").path(),
             seal: try files.value("seal").path())
         keyList = try root.value("key_list").path()
+        enrolment = try EnrolmentConfiguration(root.optional("enrolment"))
     }
 
     /// A URL prefix without its scheme (C2SP tlog-checkpoint): it becomes part of paths and of signed notes.

@@ -30,7 +30,7 @@ package enum CollectorService {
         let house = try await openHouse(configuration, acceptsMissingWitness, logger)
         let routes = HouseRoutes(
             house: house, tokens: try tokens(configuration), openReads: configuration.http.openReads)
-        try requireFree(configuration.http)
+        try requireFree(configuration.http.host, configuration.http.port, key: "http.port")
         let supervisor = Supervisor.ofThisProcess()
         let server = Application(
             router: routes.router(),
@@ -41,12 +41,25 @@ package enum CollectorService {
         let links = try links(configuration.broker, house, logger)
         let driver = HouseDriver(house: house, objects: configuration.data + "/objects")
         // Stopped in reverse: first nothing comes in, then nothing is decided, then nobody can look.
-        let services: [any Service] = [server, driver] + links + [SupervisorLink(house: house, supervisor: supervisor)]
+        let services: [any Service] =
+            [server, driver] + links + (try await enrolment(configuration, house, logger))
+            + [SupervisorLink(house: house, supervisor: supervisor)]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+    }
+
+    /// The enrolment port, if the configuration has one.
+    private static func enrolment(
+        _ configuration: CollectorConfiguration, _ house: House, _ logger: Logger
+    ) async throws -> [any Service] {
+        guard let section = configuration.enrolment else { return [] }
+        try requireFree(section.host, section.port, key: "enrolment.port")
+        do { return [try await EnrolmentServer.make(section, house, logger)] } catch {
+            throw ServiceStartError(description: "enrolment: \(error)", exitCode: SettingsError.exitCode)
+        }
     }
 
     private static func links(
@@ -135,11 +148,11 @@ package enum CollectorService {
     }
 
     /// Says which port is taken before anything else is started.
-    private static func requireFree(_ http: CollectorConfiguration.HTTP) throws {
-        guard !PortProbe.isTaken(host: http.host, port: http.port) else {
+    private static func requireFree(_ host: String, _ port: Int, key: String) throws {
+        guard !PortProbe.isTaken(host: host, port: port) else {
             throw ServiceStartError(
                 description:
-                    "port \(http.port) on \(http.host) is taken: stop what listens there (ss -ltnp 'sport = :\(http.port)') or set http.port to another",
+                    "port \(port) on \(host) is taken: stop what listens there (ss -ltnp 'sport = :\(port)') or set \(key) to another",
                 exitCode: 69)
         }
     }

@@ -86,7 +86,8 @@ package final class PrivateKey: @unchecked Sendable {
         try KeyFile(path: path).create(pem, before: before)
     }
 
-    private func encodedPEM() throws(KeyError) -> [UInt8] {
+    /// PKCS#8 PEM, for a library that signs with it in this process.
+    package func encodedPEM() throws(KeyError) -> [UInt8] {
         guard let memory = BIO_new(BIO_s_secmem()) else { throw .library(call: "BIO_new") }
         defer { BIO_free(memory) }
         guard PEM_write_bio_PKCS8PrivateKey(memory, key, nil, nil, 0, nil, nil) == 1 else {

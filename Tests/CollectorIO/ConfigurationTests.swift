@@ -46,6 +46,7 @@ struct ConfigurationTests {
         #expect(configuration.clock == .real && configuration.tokens.isEmpty)
         #expect(configuration.http.host == "127.0.0.1" && !configuration.http.openReads)
         #expect(configuration.broker.port == 1883 && configuration.broker.clientID == "kilomint-collector")
+        #expect(configuration.enrolment == nil)
         #expect(configuration.broker.username == nil && configuration.broker.tlsCAFile == nil)
     }
 
@@ -69,6 +70,10 @@ struct ConfigurationTests {
                 "clock: {replay: {start: 2016-07-07T06:00:00Z, speed: 1000001, zero: 2026-01-01T00:00:00Z}}", false
             ),
             ("clock: real", "clock: {replay: {start: yesterday, speed: 1, zero: 2026-01-01T00:00:00Z}}", false),
+            ("port: 8443", "port: 0", false), ("90d", "59m", false), ("90d", "826d", false), ("90d", "1h", true),
+            ("claim_lifetime: 7d", "claim_lifetime: 91d", false), ("[collector.example]", "[]", false),
+            ("host: broker.example, port: 8883}", "port: 8883}", false),
+            ("- {host: broker.example, port: 8883}", "[]", false),
             ("role: viewer", "role: root", false), ("open_reads: false", "open_reads: yes", false),
             ("collector.example/solar-east", "ab", false), ("collector.example/solar-east", "a b", false),
             ("collector.example/solar-east", "a.b/c", true),

@@ -42,7 +42,8 @@ struct OpenAPITests {
             let window = try #require(await house.state.windows.first)
             let segment = try #require(window.cut.segments.first?.description)
             let values = [
-                "entity": "solar-east", "account": "coop", "window": window.window.text, "log": "journal", "epoch": "1",
+                "entity": "solar-east", "gateway": "gw-east", "account": "coop", "window": window.window.text,
+                "log": "journal", "epoch": "1",
                 "path": "tile/entries/000.p/1",
                 "bundle": "0", "digest": segment,
             ]

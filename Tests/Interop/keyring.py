@@ -124,7 +124,7 @@ class Keyring:
         require(claim is not None, f"{event.place}: {gateway} has no claim")
         assert claim is not None
         place = self.registrations.index(claim)
-        ended = [count for instant, count, is_all in self.cuts.get(gateway, []) if is_all and instant <= event.time]
+        ended = [count for _, count, is_all in self.cuts.get(gateway, []) if is_all]
         require(all(place >= count for count in ended), f"{event.place}: the claim was revoked")
         require(sha256(secret.encode()) == claim.body[3], f"{event.place}: the secret is not the claim's")
         require(event.time < claim.body[4], f"{event.place}: the claim had expired")

@@ -32,7 +32,8 @@ extension Registry {
     /// The last claim of a gateway that has begun and was not ended by a revocation.
     package func claim(of gateway: Identifier, at instant: UTCInstant) -> StandingClaim? {
         let known = versions[RegistrationSubject(kind: 7, id: gateway)] ?? []
-        let ended = cuts[gateway]?.last { $0.from <= instant }?.claims ?? 0
+        // At once: claims are asked for in the order of the Journal, never for a record's instant.
+        let ended = cuts[gateway]?.last?.claims ?? 0
         guard let index = known.lastIndex(where: { $0.inForceFrom <= instant }), index >= ended,
             case .claim(let claim) = known[index].registration.body
         else { return nil }
@@ -54,6 +55,15 @@ extension Registry {
         return Event.KeyBound(gateway: gateway, spki: request.spki, secret: secret, request: der)
     }
 
+    /// The key of a request that renews or re-keys: signed by itself, and nobody else's. Who may ask is the caller's business.
+    package func renewal(
+        _ gateway: Identifier, request der: [UInt8], at instant: UTCInstant, check: RawSignatureCheck
+    ) throws(BindingRefusal) -> [UInt8] {
+        let request = try Self.request(der, of: gateway, check)
+        try requireUsable(request.spki, by: gateway, at: instant)
+        return request.spki
+    }
+
     /// The claim that the secret opens; a used one too.
     package func openClaim(
         of gateway: Identifier, secret: String, at instant: UTCInstant
@@ -63,6 +73,12 @@ extension Registry {
         guard ClaimCode.digest(ofSecret: secret).equalsInConstantTime(standing.claim.secret) else { throw .secretWrong }
         guard instant < standing.claim.expires else { throw .claimExpired }
         return standing
+    }
+
+    /// The number that the next registration of this kind about a gateway has.
+    package func nextNumber(kind: UInt64, _ gateway: Identifier) -> UInt64 {
+        let last = versions[RegistrationSubject(kind: kind, id: gateway)]?.last?.registration.number ?? 0
+        return last < .max ? last + 1 : last
     }
 
     /// Command id of the event that a claim's use causes: the Journal takes it once.

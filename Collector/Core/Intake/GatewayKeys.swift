@@ -36,6 +36,12 @@ package struct GatewayKeys: Hashable, Sendable {
         return vouched.receivedAt < vouchedFrom
     }
 
+    /// Whether a certificate may be made for it: it may open a stream. Not for a revoked one, which is asked for before.
+    package func mayEnrol(_ spki: [UInt8], in gateway: GatewayState?) -> Bool {
+        if let key = keys.first(where: { $0.spki == spki }) { return key.mayOpen }
+        return gateway?.vouchedKeys.last?.spki == spki
+    }
+
     /// The key that must have signed: the one in force at the number; for a stream not seen yet one that may open it.
     func key(of message: SignedMessage, at place: RecordPlace, in gateway: GatewayState?) -> [UInt8]? {
         func isNamed(_ spki: [UInt8]) -> Bool { KeyID.kid(ofSPKI: spki) == message.kid }

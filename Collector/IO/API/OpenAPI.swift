@@ -89,6 +89,7 @@ enum OpenAPI {
             status: 201),
         Operation(
             "post", "/v1/reviews", .operator, "Submit a signed review of a day", body: .envelope("review"), status: 201),
+        Operation("get", "/v1/devices/{gateway}", .operator, "What a gateway needs to enrol"),
         Operation(
             "post", "/v1/registrations", .operator, "Register a device, a key, an entity or an organisation",
             body: .envelope("registration"), status: 201),

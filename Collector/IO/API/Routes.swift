@@ -31,6 +31,7 @@ struct HouseRoutes: Sendable {
         addSettlement(router)
         addGovernance(router)
         addWindows(router)
+        addDevices(router)
         addIntake(router)
         addLogs(router)
         return router

@@ -48,6 +48,11 @@ actor House {
     var heldReceipts: [Identifier: Receipt?] = [:]
     /// Origins of epochs that a signed document ended.
     var endedOrigins: [String] = []
+    var attempts = EnrolmentAttempts()
+    /// The last certificate of each gateway that was asked for.
+    var certificates: [Identifier: IssuedCertificate] = [:]
+    /// What gateways are told when they enrol; nil without an enrolment port.
+    var enrolment: (configuration: EnrolmentConfiguration, authority: CertificateAuthority)?
     /// One window is computed at a time.
     var isComputing = false
     /// Why a window cannot go on, for people.
@@ -93,6 +98,9 @@ actor House {
     // MARK: - Time
 
     func now() -> UTCInstant { clock.now(real: realNow()) }
+
+    /// The machine's clock, for certificates alone: TLS knows no replayed time.
+    func realTime() -> UTCInstant { realNow() }
 
     /// The time at which an event that is decided now will stand in the Journal. Whose key is in force is asked at this
     /// instant and the event gets the very same: a key that ended in between would else be found wanting when the

@@ -1,0 +1,60 @@
+// The enrolment port: TLS 1.3 with a certificate that the CA makes at each start, clients' certificates checked if shown.
+
+internal import Evidence
+internal import Hummingbird
+internal import HummingbirdCore
+internal import HummingbirdTLS
+internal import Keys
+internal import Logging
+internal import NIOCore
+internal import NIOSSL
+internal import Quantities
+internal import ServiceLifecycle
+
+enum EnrolmentServer {
+    /// Gateways come one after the other; more at once than this wait in the kernel.
+    static let connectionsMax = 64
+    static let headerBytesMax = 8192
+    static let headersMax = 32
+    /// Without a whole request header for so long a connection is cut.
+    static let idleTimeout: TimeAmount = .seconds(10)
+
+    static func make(
+        _ configuration: EnrolmentConfiguration, _ house: House, _ logger: Logger,
+        onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) async throws -> some ApplicationProtocol {
+        let now = await house.realTime()
+        let authority = try CertificateAuthority.load(
+            certificate: configuration.authority, key: configuration.authorityKey, now: now)
+        await house.prepareEnrolment(configuration, authority)
+        let routes = EnrolmentRoutes(house: house, authority: authority, configuration: configuration)
+        let http = HTTP1Channel.Configuration(
+            idleTimeout: idleTimeout,
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: headerBytesMax, maxHeaderListSize: headerBytesMax, maxHeaderFieldCount: headersMax))
+        return Application(
+            router: routes.router(),
+            server: try .tls(.http1(configuration: http), tlsConfiguration: try tls(configuration, authority, now)),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), serverName: "kilomint",
+                availableConnectionsDelegate: MaximumAvailableConnections(connectionsMax)),
+            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) }, logger: logger)
+    }
+
+    /// The server's key lives in memory only.
+    private static func tls(
+        _ configuration: EnrolmentConfiguration, _ authority: CertificateAuthority, _ now: UTCInstant
+    ) throws -> TLSConfiguration {
+        let key = try PrivateKey.generate(.es256)
+        let issued = try authority.issueServer(configuration.serverNames, spki: key.publicKey.spki, now: now)
+        let own = try NIOSSLCertificate(bytes: issued.certificate, format: .der)
+        let root = try NIOSSLCertificate(bytes: authority.certificate, format: .der)
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: [.certificate(own), .certificate(root)],
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: try key.encodedPEM(), format: .pem)))
+        tls.minimumTLSVersion = .tlsv13
+        tls.certificateVerification = .optionalVerification
+        tls.trustRoots = .certificates([root])
+        return tls
+    }
+}
