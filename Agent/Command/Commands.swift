@@ -19,6 +19,8 @@ enum Commands {
         } catch let error as Arguments.Wrong {
             say("kilomint-agent: \(error)\nkilomint-agent --help explains the commands.")
             return usageExitCode
+        } catch let error as Arguments.Failed where error.description.isEmpty {
+            return 1
         } catch {
             say("kilomint-agent: \(error)")
             return 1
@@ -40,6 +42,10 @@ enum Commands {
         case "identify": try identify(rest)
         case "scan": try scan(rest)
         case "status": try status(rest)
+        case "doctor": try doctor(rest)
+        case "commission": try commission(rest)
+        case "meter": try meter(rest)
+        case "report": try report(rest)
         case "key" where rest.first == "create": try createKey(Array(rest.dropFirst()))
         case let word?: throw Arguments.Wrong(description: "\(word) is not a command")
         }

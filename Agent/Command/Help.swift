@@ -26,6 +26,17 @@ enum Help {
                                                      look for devices; prints configuration to paste
           kilomint-agent status --config FILE [--json]
                                                      ask the running agent how it is
+          kilomint-agent doctor --config FILE [--json]
+                                                     say what is wrong with lines, meters, machine and uplink, and
+                                                     what to do; exit status 0: nothing, 1: something
+          kilomint-agent commission --config FILE --meter ID --serial S [--import KWH] [--export KWH] --name WHO
+                                                     compare a meter's display with its registers, sign that they agree;
+                                                     --accept-difference REASON for energies, never for serials
+          kilomint-agent meter replace --config FILE --meter ID --old [--serial S --import KWH --export KWH]
+                                                     before a meter is exchanged: its last values; typed where it is dead
+          kilomint-agent meter replace --config FILE --meter ID --new --serial S --name WHO
+                                                     after it: the first values of the new one, signed with the last
+          kilomint-agent report --config FILE        one page to hand over: gateway, meters, commissioning, plan, doctor
           kilomint-agent key create --out FILE [--algorithm es256|ed25519]
                                                      make the gateway's key (mode 0600), print its public half
           kilomint-agent profile lint PATH...        say what is wrong with profiles: files, or folders of them

@@ -16,6 +16,8 @@ package struct MeterFigures: Hashable, Sendable {
     package var echoes: UInt64 = 0
     package var disconnects: UInt64 = 0
     package var notConnected: UInt64 = 0
+    /// Requests up to now that brought not one byte, since the last answer.
+    package var silentInARow: UInt64 = 0
     package var backedOff: UInt64 = 0
     /// Requests that were asked again because the device was busy.
     package var busyRetries: UInt64 = 0
@@ -43,7 +45,24 @@ package struct MeterFigures: Hashable, Sendable {
             default: wrongAnswers += 1
             }
         }
-        if answer.status <= SampleStatus.exceptionMax { latencyMax = max(latencyMax, microseconds) }
+        if answer.status <= SampleStatus.exceptionMax {
+            latencyMax = max(latencyMax, microseconds)
+            silentInARow = 0
+        } else if answer.status == SampleStatus.timeout, answer.defect == nil {
+            silentInARow += 1
+        }
+    }
+
+    /// Counters less those of `earlier`; times stand as they are now.
+    func since(_ earlier: MeterFigures) -> MeterFigures {
+        var rest = self
+        let counters: [WritableKeyPath<MeterFigures, UInt64>] = [
+            \.requests, \.good, \.timeouts, \.checksums, \.wrongUnits, \.wrongAnswers, \.echoes, \.disconnects,
+            \.notConnected, \.backedOff, \.busyRetries,
+        ]
+        for counter in counters { rest[keyPath: counter] -= min(self[keyPath: counter], earlier[keyPath: counter]) }
+        rest.exceptions = zip(exceptions, earlier.exceptions).map { $0 - min($0, $1) }
+        return rest
     }
 }
 
@@ -64,8 +83,23 @@ package struct BusFigures: Hashable, Sendable {
     package var problem: String?
     /// What one should know of the line although it is open.
     package var remark: String?
+    /// What was heard beside the answers.
+    package var evidence = LineEvidence()
 
     package init(meters: Int) { self.meters = Array(repeating: MeterFigures(), count: meters) }
+
+    /// What happened after `earlier`, figures of the same bus: states stand as they are now.
+    package func since(_ earlier: BusFigures) -> BusFigures {
+        guard earlier.meters.count == meters.count else { return self }
+        var rest = self
+        rest.meters = zip(meters, earlier.meters).map { $0.since($1) }
+        rest.connects -= min(connects, earlier.connects)
+        rest.strayBytes -= min(strayBytes, earlier.strayBytes)
+        rest.babbles -= min(babbles, earlier.babbles)
+        rest.missed -= min(missed, earlier.missed)
+        rest.evidence = evidence.since(earlier.evidence)
+        return rest
+    }
 
     /// A figure over all meters.
     package func total(_ figure: KeyPath<MeterFigures, UInt64>) -> UInt64 {

@@ -104,6 +104,9 @@ package struct CommitPlanner: Sendable {
         waiting.append(note)
     }
 
+    /// Adds a note that a person stands behind: always.
+    package mutating func add(_ note: Note) { waiting.append(note) }
+
     /// The bodies of a commit, in their order; empty when there is nothing to say yet.
     package mutating func bodies(_ input: Input) -> [PlannedBody] {
         take(input.notices)

@@ -2,7 +2,7 @@
 
 internal import CBOR
 package import Evidence
-internal import Metering
+package import Metering
 package import Quantities
 
 /// What a device said about itself; empty where it has no register for it or was not heard yet.
@@ -33,6 +33,9 @@ package struct MeterIdentity: Hashable, Sendable {
             }
         }
     }
+
+    /// What it said in a role; empty: nothing.
+    package func text(_ role: Identity.Role) -> String { self[role] }
 
     package var isEmpty: Bool { model.isEmpty && serial.isEmpty && firmware.isEmpty }
 }

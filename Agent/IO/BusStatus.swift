@@ -6,6 +6,8 @@ internal import Quantities
 struct BusStatus {
     let plan: BusPlan
     let figures: BusFigures
+    /// What of them happened lately: what was mended is not found any more.
+    let recent: BusFigures
     /// Nanoseconds of the clock that never steps.
     let instant: Int64
 

@@ -17,6 +17,8 @@ package enum KeeperEvent: Sendable {
     case uplink(MQTTEvent, session: UInt64)
     /// Other meters from here on: the buses that end have ended, those that begin wait for the answer.
     case exchange(MeterExchange)
+    /// A person wants something signed.
+    case note(NoteRequest)
     /// Commit what there is, wait briefly for receipts, end.
     case stop
 }
@@ -101,6 +103,7 @@ package final class Keeper {
     var statusSentAt: Int64 = .min
     var boardAt: Int64 = .min / 2
     var signs = SignsOfLife()
+    var notes = NoteDesk()
     /// House time of the next look for records that are too old.
     var forgetAt: Int64 = .min
     var lastBirth: [UInt8]?
@@ -187,6 +190,7 @@ package final class Keeper {
         case .exchange(let new):
             exchange = new
             commitAt = clock.now().monotonic
+        case .note(let request): ask(request)
         case .uplink(let event, let number) where number == enrolment.session: try handle(event)
         case .uplink: break
         }
@@ -236,6 +240,7 @@ package final class Keeper {
         }
         let clock = self.clock.recordClock(moment)
         noteClockStep(clock, moment.monotonic)
+        takeNotes(uptime: clock.uptimeMilliseconds)
         let bodies = planner.bodies(
             CommitPlanner.Input(cut: cut, notices: notices, clock: clock, monotonic: moment.monotonic))
         report(notices)
@@ -275,6 +280,7 @@ package final class Keeper {
             chain = pending.chain
             if let birth = pending.records.last(where: { $0.kind == .birth }) {
                 lastBirth = birth.envelope
+                board.set(planner.register)
                 publishBirth()
                 for (meter, role, text) in planner.register.unexpected {
                     log.line(
@@ -284,6 +290,7 @@ package final class Keeper {
             }
         }
         pending = nil
+        answerNotes()
         try makeRoom(isFull: false)
     }
 

@@ -14,6 +14,7 @@ package struct LineFigures: Hashable, Sendable {
     package var strayBytes: UInt64 = 0
     /// Times the line did not fall silent after a fault.
     package var babbles: UInt64 = 0
+    package var evidence = LineEvidence()
 }
 
 /// The connection of one bus thread. After every fault it is closed or drained: a late answer can never be taken for
@@ -40,6 +41,9 @@ package final class ModbusConnection {
     private var notBefore: Int64 = 0
     private let reconnectPause: Int64
     package private(set) var figures = LineFigures()
+    /// RTU: what came since the last request, and how much of it before its answer was taken or given up.
+    private var heard: [UInt8] = []
+    private var under: (request: ModbusRequest, answer: ModbusAnswer, during: Int, ended: Int64)?
     /// Why the last attempt to open failed; nil: it did not.
     package private(set) var problem: String?
     /// What a person should know of the line although it is open.
@@ -68,6 +72,7 @@ package final class ModbusConnection {
     ///   need on a serial line.
     package func ask(_ request: ModbusRequest, within milliseconds: Int64) -> ModbusAnswer {
         isQuiet()
+        noteWhatWasHeard()
         guard let wire = self.wire ?? connect() else { return ModbusAnswer(status: SampleStatus.connectFailed) }
         sleepUntil(wire.busyUntil + gap)
         transaction &+= 1
@@ -78,10 +83,29 @@ package final class ModbusConnection {
             close()
             return ModbusAnswer(status: SampleStatus.disconnected)
         }
+        let ended = wire.busyUntil
         let answer = receive(request, frame, on: wire, deadline)
         // Exceptions are sound answers; after anything else that is not good the line is in an unknown state.
         if answer.status > SampleStatus.exceptionMax { recover(answer.status) }
+        if framing == .rtu { under = (request, answer, heard.count, ended) }
         return answer
+    }
+
+    /// What came after a request is looked at before the next one: a second answer, or a late one, needs its time.
+    private func noteWhatWasHeard() {
+        defer {
+            heard = []
+            under = nil
+        }
+        guard let under else { return }
+        figures.evidence.finished(
+            under.request, under.answer, heard: heard, during: under.during, ended: under.ended,
+            now: steadyNanoseconds())
+    }
+
+    private func hear(_ bytes: [UInt8]) {
+        guard framing == .rtu, heard.count < HeardFrame.bytesMax else { return }
+        heard += bytes
     }
 
     /// The one function that sends anything to a device.
@@ -99,13 +123,16 @@ package final class ModbusConnection {
             case .ended: return ModbusAnswer(status: SampleStatus.disconnected)
             case .nothing where !echo.isEmpty && echo.count < frame.count: return .odd(.echo)
             case .nothing: return bytes.isEmpty ? ModbusAnswer(status: SampleStatus.timeout) : .odd(.partial)
-            case .bytes(let chunk): bytes += chunk
+            case .bytes(let chunk):
+                bytes += chunk
+                hear(chunk)
             }
             if !echo.isEmpty {
                 let seen = bytes.prefix(echo.count)
                 guard echo.starts(with: seen) else { return .odd(.echo) }
                 echo = echo.dropFirst(seen.count)
                 bytes.removeFirst(seen.count)
+                heard.removeFirst(min(seen.count, heard.count))
                 expected = max(1, echo.count)
                 if bytes.isEmpty { continue }
             }
@@ -115,7 +142,9 @@ package final class ModbusConnection {
                 // A transceiver may leave a byte behind the frame when it lets go of the line; it is counted.
                 figures.strayBytes &+= UInt64(bytes.count - count)
                 if framing == .tcp, bytes.count > count { return .odd(.header) }
-                return framing.judge(Array(bytes[..<count]), request, transaction: transaction)
+                let answer = framing.judge(Array(bytes[..<count]), request, transaction: transaction)
+                if framing == .tcp, answer.defect == .unit { figures.evidence.answered(request, by: bytes[6]) }
+                return answer
             case .odd: return whatElse(bytes, request, on: wire, deadline)
             }
             if bytes.count > ModbusFraming.frameMax { return .odd(framing == .tcp ? .header : .checksum) }
@@ -129,6 +158,7 @@ package final class ModbusConnection {
     ) -> ModbusAnswer {
         guard framing == .rtu else { return framing.judge(start, request, transaction: transaction).unsound }
         let rest = wire.drain(silence: Self.silenceNanoseconds, until: deadline)
+        hear(rest?.first ?? [])
         figures.strayBytes &+= UInt64(start.count + (rest?.count ?? 0))
         let frame = ModbusFraming.firstSound(start + (rest?.first ?? []))
         return framing.judge(frame, request, transaction: transaction).unsound
@@ -140,6 +170,7 @@ package final class ModbusConnection {
         let rest = wire.drain(
             silence: max(gap, Self.silenceNanoseconds),
             until: steadyNanoseconds() + Self.drainMilliseconds * 1_000_000)
+        hear(rest?.first ?? [])
         figures.strayBytes &+= UInt64(rest?.count ?? 0)
         guard rest == nil else { return }
         figures.babbles &+= 1
@@ -153,6 +184,7 @@ package final class ModbusConnection {
         case .nothing: return
         case .ended: close()
         case .bytes(let bytes):
+            hear(bytes)
             figures.strayBytes &+= UInt64(bytes.count)
             recover(SampleStatus.wrongAnswer)
         }

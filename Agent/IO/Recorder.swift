@@ -27,6 +27,7 @@ package final class Recorder: Sendable {
         var open: OpenCommit
         var notices: [BusNotice] = []
         var figures: [BusFigures]
+        var windows: [FiguresWindow]
     }
 
     /// When each bus thread last came round.
@@ -37,7 +38,10 @@ package final class Recorder: Sendable {
     /// - Parameter meters: their number on each bus.
     package init(clock: MachineClock, meters: [Int]) {
         self.clock = clock
-        state = Mutex(State(open: OpenCommit(buses: meters.count), figures: meters.map { BusFigures(meters: $0) }))
+        state = Mutex(
+            State(
+                open: OpenCommit(buses: meters.count), figures: meters.map { BusFigures(meters: $0) },
+                windows: meters.map { _ in FiguresWindow() }))
     }
 
     /// A bus begins while others run; its figures begin with it.
@@ -46,8 +50,12 @@ package final class Recorder: Sendable {
     package func open(bus: Int, meters: Int) {
         state.withLock { state in
             state.open.reserve(buses: bus + 1)
-            while state.figures.count <= bus { state.figures.append(BusFigures(meters: 0)) }
+            while state.figures.count <= bus {
+                state.figures.append(BusFigures(meters: 0))
+                state.windows.append(FiguresWindow())
+            }
             state.figures[bus] = BusFigures(meters: meters)
+            state.windows[bus] = FiguresWindow()
         }
     }
 
@@ -78,6 +86,7 @@ package final class Recorder: Sendable {
     package func count(bus: Int, _ asked: AskedOnBus) {
         state.withLock { state in
             let took = (asked.to - asked.from) / 1000
+            state.windows[bus].turn(state.figures[bus], instant: asked.to)
             state.figures[bus].meters[asked.meter].count(asked.answer, microseconds: took)
             if asked.isAskedAgain { state.figures[bus].meters[asked.meter].busyRetries += 1 }
             if let timeout = asked.timeout {
@@ -88,6 +97,7 @@ package final class Recorder: Sendable {
             state.figures[bus].connects = asked.line.connects
             state.figures[bus].strayBytes = asked.line.strayBytes
             state.figures[bus].babbles = asked.line.babbles
+            state.figures[bus].evidence = asked.line.evidence
         }
     }
 
@@ -143,6 +153,10 @@ package final class Recorder: Sendable {
     }
 
     package var figures: [BusFigures] { state.withLock { $0.figures } }
+    /// The same of the last ten to twenty minutes.
+    package var recentFigures: [BusFigures] {
+        state.withLock { state in zip(state.windows, state.figures).map { $0.recent($1) } }
+    }
     /// Finished reads that wait for the next commit.
     package var waiting: Int { state.withLock { $0.open.count } }
 }

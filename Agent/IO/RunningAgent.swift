@@ -40,8 +40,9 @@ package enum RunningAgent {
             settings: keeperSettings, start: start, key: parts.key, trust: nil, clock: clock, recorder: recorder,
             inbox: inbox, uplink: uplink, log: log, board: board)
 
+        board.set(CommissioningFile(folder: parts.settings.spool.path))
         let desk = BusDesk(perSecond: parts.settings.access.perSecond)
-        let context = ControlContext(settings: parts.settings, desk: desk, board: board, keeper: inbox)
+        let context = ControlContext(settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock)
         var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
         let reloader = Reloader(

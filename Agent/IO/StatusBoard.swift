@@ -32,6 +32,8 @@ package final class StatusBoard: Sendable {
     private let service: Mutex<ServiceFigures>
     private let recorder: Recorder
     private let buses: Mutex<[BusPlan]>
+    private let book = Mutex<CommissioningFile?>(nil)
+    private let register = Mutex<MeterRegister?>(nil)
 
     package init(recorder: Recorder, buses: [BusPlan]) {
         self.recorder = recorder
@@ -44,6 +46,14 @@ package final class StatusBoard: Sendable {
     /// The buses that run from here on.
     package func set(buses new: [BusPlan]) { buses.withLock { $0 = new } }
 
+    package func set(_ new: CommissioningFile) { book.withLock { $0 = new } }
+
+    /// Who the meters say they are.
+    func set(_ new: MeterRegister) { register.withLock { $0 = new } }
+
+    var commissioning: CommissioningFile? { book.withLock { $0 } }
+    var identified: MeterRegister? { register.withLock { $0 } }
+
     func update(_ change: (inout ServiceFigures) -> Void) { service.withLock { change(&$0) } }
 
     var snapshot: (figures: AgentFigures, service: ServiceFigures) {
@@ -55,9 +65,12 @@ package final class StatusBoard: Sendable {
     /// Each bus that runs, with its figures.
     var busStatuses: [BusStatus] {
         let instant = steadyNanoseconds()
-        let figures = recorder.figures
+        let (figures, recent) = (recorder.figures, recorder.recentFigures)
         return buses.withLock { $0 }.filter { figures.indices.contains($0.number) }.map { plan in
-            BusStatus(plan: plan, figures: figures[plan.number], instant: instant)
+            BusStatus(
+                plan: plan, figures: figures[plan.number],
+                recent: recent.indices.contains(plan.number) ? recent[plan.number] : figures[plan.number],
+                instant: instant)
         }
     }
 
@@ -74,6 +87,8 @@ package final class StatusBoard: Sendable {
         ]
         fields.append("\"seconds_since_receipt\":" + (now.secondsSinceReceipt.map(String.init) ?? "null"))
         fields += now.enrolment.json
+        fields.append(
+            "\"not_commissioned\":[\(notCommissioned.map { Self.quoted($0.meter.id.text) }.joined(separator: ","))]")
         fields += service.json
         fields.append("\"buses\":[\(busStatuses.map(\.json).joined(separator: ","))]")
         return "{" + fields.joined(separator: ",") + "}\n"
@@ -93,7 +108,7 @@ package final class StatusBoard: Sendable {
                 + (now.isWritable ? "" : ", REFUSES WRITES"),
             "waiting    \(recorder.waiting) reads for the next commit",
         ]
-        lines += now.enrolment.lines + service.lines + busStatuses.flatMap(\.lines)
+        lines += commissioningLines + now.enrolment.lines + service.lines + busStatuses.flatMap(\.lines)
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -1,6 +1,7 @@
 // The seam between frames and the world: bytes out, bytes in until a deadline, over a socket or a tty. Which answer is
 // believed is decided above it.
 
+internal import AgentCore
 internal import Glibc
 
 /// Nanoseconds of the clock that never steps: deadlines and gaps on a bus. What enters a record is MachineClock's.
@@ -92,7 +93,7 @@ final class Wire {
 
     /// Throws away what arrives until the line has been silent for `silence` nanoseconds.
     ///
-    /// - Returns: the first bytes of it, at most ``ModbusFraming/frameMax``, with the number of all; nil: the line is
+    /// - Returns: the first bytes of it, at most ``HeardFrame/bytesMax``, with the number of all; nil: the line is
     ///   gone, or does not fall silent before `deadline` or ``strayMax`` bytes.
     func drain(silence: Int64, until deadline: Int64) -> (first: [UInt8], count: Int)? {
         var first: [UInt8] = []
@@ -104,7 +105,7 @@ final class Wire {
             case .ended: return nil
             case .bytes(let bytes):
                 count += bytes.count
-                first += bytes.prefix(max(0, 260 - first.count))
+                first += bytes.prefix(max(0, HeardFrame.bytesMax - first.count))
                 guard count <= Self.strayMax else { return nil }
             }
         }

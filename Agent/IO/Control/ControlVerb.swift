@@ -22,7 +22,7 @@ package struct ControlVerb: Sendable {
     }
 
     /// Every verb there is.
-    package static let all: [ControlVerb] = [status, read, identify, scan]
+    package static let all: [ControlVerb] = [status, read, identify, scan, doctor, commission, replace, report]
 
     /// Runs the verb of `request`: refuses what no verb understands.
     package static func run(_ request: ControlRequest, _ caller: ControlCaller, _ context: ControlContext) throws {
@@ -51,15 +51,19 @@ package final class ControlContext: Sendable {
     package let board: StatusBoard?
     /// The keeper, for what shall be signed; nil where no agent runs.
     package let keeper: Mailbox<KeeperEvent>?
+    /// The house's clock; nil where no agent runs.
+    package let clock: MachineClock?
     private let current: Mutex<AgentSettings?>
 
     package init(
-        settings: AgentSettings?, desk: BusDesk, board: StatusBoard? = nil, keeper: Mailbox<KeeperEvent>? = nil
+        settings: AgentSettings?, desk: BusDesk, board: StatusBoard? = nil, keeper: Mailbox<KeeperEvent>? = nil,
+        clock: MachineClock? = nil
     ) {
         current = Mutex(settings)
         self.desk = desk
         self.board = board
         self.keeper = keeper
+        self.clock = clock
     }
 
     /// As they are in force; nil for a tool without a configuration.

@@ -1,0 +1,177 @@
+// What the doctor must know of the way to the collector, and its rules: reachable, large packets, idle cuts, volume.
+
+/// How connections to the broker ended: the agent's own book of its last sessions.
+package struct UplinkEvidence: Hashable, Sendable {
+    package struct Session: Hashable, Sendable {
+        /// Real milliseconds.
+        package let lived: Int64
+        /// Since the last sign of the broker, when the end was noticed.
+        package let idle: Int64
+    }
+
+    /// Sessions remembered.
+    package static let sessionsMax = 8
+
+    /// The latest ones that ended by themselves.
+    package private(set) var ended: [Session] = []
+    /// Attempts in a row that brought no connection.
+    package private(set) var failures = 0
+    /// Why the last one failed or ended.
+    package private(set) var reason = ""
+    package private(set) var bytesSent: Int64 = 0
+    private var connectedAt: Int64?
+    private var heardAt: Int64 = 0
+    private var sentFrom: Int64?
+
+    package init() {}
+
+    package var isConnected: Bool { connectedAt != nil }
+
+    package mutating func connected(now: Int64) {
+        connectedAt = now
+        heardAt = now
+        failures = 0
+    }
+
+    /// A receipt, an acknowledgement, any message.
+    package mutating func heard(now: Int64) { heardAt = now }
+
+    /// A payload went out; 80 bytes stand for what MQTT, TLS, TCP and IP add.
+    package mutating func sent(bytes: Int, now: Int64) {
+        if sentFrom == nil { sentFrom = now }
+        bytesSent += Int64(bytes) + 80
+    }
+
+    package mutating func disconnected(_ reason: String, now: Int64) {
+        self.reason = reason
+        guard let began = connectedAt else {
+            failures += 1
+            return
+        }
+        connectedAt = nil
+        ended.append(Session(lived: now - began, idle: now - heardAt))
+        if ended.count > Self.sessionsMax { ended.removeFirst() }
+    }
+
+    /// Bytes of 30 days at the pace so far; nil in the first ten minutes.
+    package func bytesAMonth(now: Int64) -> Int64? {
+        guard let sentFrom, now - sentFrom >= 600_000 else { return nil }
+        let month = bytesSent.multipliedFullWidth(by: 2_592_000_000)
+        let divisor = now - sentFrom
+        return month.high >= divisor ? nil : divisor.dividingFullWidth(month).quotient
+    }
+}
+
+/// A TCP connection of this machine to the broker, as /proc/net/tcp shows it.
+package struct SocketFacts: Hashable, Sendable {
+    /// Sent and not acknowledged, or not sent.
+    package let unsentBytes: Int64
+    /// How often the oldest packet was sent again.
+    package let retransmits: Int
+
+    package init(unsentBytes: Int64, retransmits: Int) {
+        self.unsentBytes = unsentBytes
+        self.retransmits = retransmits
+    }
+}
+
+package struct UplinkFacts: Hashable, Sendable {
+    package enum Probe: Hashable, Sendable {
+        case connected(milliseconds: Int64)
+        case failed(String)
+    }
+
+    package struct Broker: Hashable, Sendable {
+        package let host: String
+        package let port: Int
+        package let probe: Probe
+        package let sockets: [SocketFacts]
+
+        package init(host: String, port: Int, probe: Probe, sockets: [SocketFacts] = []) {
+            self.host = host
+            self.port = port
+            self.probe = probe
+            self.sockets = sockets
+        }
+    }
+
+    /// Something else that must be open outbound.
+    package struct Port: Hashable, Sendable {
+        package let address: String
+        package let purpose: String
+
+        package init(address: String, purpose: String) {
+            self.address = address
+            self.purpose = purpose
+        }
+    }
+
+    package var brokers: [Broker] = []
+    package var ports: [Port] = []
+
+    package init() {}
+
+    /// Retransmissions of one packet after which it is not chance.
+    static let retransmitsMin = 3
+    /// Waiting bytes that are more than a small packet.
+    static let largeBytesMin: Int64 = 536
+
+    package var findings: [Finding] {
+        var found: [Finding] = []
+        for broker in brokers {
+            let address = "\(broker.host):\(broker.port)"
+            switch broker.probe {
+            case .failed(let reason): found.append(Finding(.brokerUnreachable, address, reason))
+            case .connected(let took):
+                guard
+                    let stuck = broker.sockets.first(where: {
+                        $0.retransmits >= Self.retransmitsMin && $0.unsentBytes >= Self.largeBytesMin
+                    })
+                else { break }
+                found.append(
+                    Finding(
+                        .packetsTooLarge, address,
+                        "a connection is made in \(took) ms, but \(stuck.unsentBytes) bytes wait after "
+                            + "\(stuck.retransmits) retransmissions: small packets pass, large ones do not"))
+            }
+        }
+        let open = brokers.map { "\($0.host):\($0.port) (MQTT)" } + ports.map { "\($0.address) (\($0.purpose))" }
+        if !open.isEmpty {
+            found.append(Finding(.ports, "", "TCP " + open.joined(separator: ", ") + "; UDP 123 (time)"))
+        }
+        return found
+    }
+}
+
+extension UplinkEvidence {
+    /// Connections that must have died alike before it is called a rule.
+    static let cutsMin = 3
+
+    /// - Parameters:
+    ///   - keepAlive: real milliseconds.
+    ///   - quota: bytes a month of the SIM; nil: none is configured.
+    package func findings(broker: String, keepAlive: Int64, quota: Int64?, now: Int64) -> [Finding] {
+        var found: [Finding] = []
+        let idles = ended.map(\.idle).filter { $0 >= 10_000 }
+        if idles.count >= Self.cutsMin, idles.count * 2 >= ended.count, let least = idles.min(), let most = idles.max(),
+            most * 4 <= least * 5, least < 2 * keepAlive
+        {
+            found.append(
+                Finding(
+                    .idleCut, broker,
+                    "\(idles.count) of the last \(ended.count) connections died after \(least / 1000) to \(most / 1000) s "
+                        + "of silence; keep_alive is \(keepAlive / 1000) s",
+                    remedy: "Set `mqtt.keep_alive` to \(max(5, least / 2000))s or less, so that the path stays known."))
+        }
+        if !isConnected, failures >= 3 {
+            found.append(Finding(.brokerUnreachable, broker, "the agent failed \(failures) times in a row: \(reason)"))
+        }
+        if let quota, let month = bytesAMonth(now: now), month > quota {
+            found.append(
+                Finding(
+                    .simQuota, broker,
+                    "at the pace so far \(month / 1_000_000) MB a month go out; the limit is \(quota / 1_000_000) MB"))
+        }
+        return found
+    }
+}

@@ -1,0 +1,168 @@
+"""Doctor, commissioning and exchange of a meter, through the running agent, against a meter we did not write. What was
+signed is read with Python's libraries."""
+
+import asyncio
+import json
+import struct
+import unittest
+
+from devices import Servers, Slave
+from lone_agent import NOTE, LoneAgent
+
+EXPORT, IMPORT = "1-0:2.8.0", "1-0:1.8.0"
+
+
+def words(value: float, form: str) -> list[int]:
+    data = struct.pack(">" + form, value)
+    return [int.from_bytes(data[at:at + 2], "big") for at in range(0, len(data), 2)]
+
+
+def eastron(serial: int, taken: float, given: float) -> Slave:
+    """An SDM630 on unit 1: floats under function 4, serial number in a holding register."""
+    slave = Slave(1)
+    slave.put(0, [0] * 0x180, 4)
+    slave.put(0x48, words(taken, "f"), 4)
+    slave.put(0x4A, words(given, "f"), 4)
+    slave.put(0x34, words(0.0, "f"), 4)
+    slave.put(0xFC00, words(serial, "I") + [0x70, 0x0102], 3)
+    return slave
+
+
+async def deaf(*_: object) -> None:
+    """Longer than anybody waits for an answer."""
+    await asyncio.sleep(10)
+
+
+class Commissioning(unittest.TestCase):
+    def setUp(self) -> None:
+        self.servers = self.enterContext(Servers())
+        self.slave = eastron(12345678, 1234.5, 6.25)
+        self.port = self.servers.tcp(self.slave)
+        self.agent = self.enterContext(LoneAgent())
+        self.agent.configure([f"{{tcp: '127.0.0.1:{self.port}', meters: [{{id: meter-east, profile: eastron/sdm630}}]}}"])
+        self.start()
+
+    def start(self) -> None:
+        self.agent.start()
+        self.agent.until("readings", lambda: self.agent.status()["buses"][0]["good"] > 3)
+
+    def run_tool(self, *given: str) -> tuple[int, str]:
+        done = self.agent.tool(*given, "--config", self.agent.config, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def commission(self, *given: str, serial: str = "12345678") -> tuple[int, str]:
+        return self.run_tool("commission", "--meter", "meter-east", "--serial", serial, "--name", "Ann Example", *given)
+
+    def notes(self, code: int) -> list[dict]:
+        self.agent.end()
+        return [record[9][2] for record in self.agent.records() if record[8] == NOTE and record[9][1] == code]
+
+    def test_display_and_register(self) -> None:
+        self.assertEqual(self.agent.status()["not_commissioned"], ["meter-east"])
+        for given, serial, words in (
+            (["--export", "6.25"], "12345679", "12345679, the meter answers 12345678"),
+            (["--export", "6.25", "--accept-difference", "I say so"], "1", "never accepted"),
+            (["--export", "62.5"], "12345678", "factor of about 10"),
+            (["--export", "6.25", "--import", "1235.5"], "12345678", "1-0:1.8.0: the display says 1235.500 kWh"),
+            (["--export", "six"], "12345678", "kWh as displayed"),
+            ([], "12345678", "import or export is missing"),
+        ):
+            status, said = self.commission(*given, serial=serial)
+            self.assertEqual(status, 1, said)
+            self.assertIn(words, said)
+        self.assertEqual(self.agent.status()["not_commissioned"], ["meter-east"])
+        status, said = self.commission("--export", "6.25", "--import", "1 234,5", serial="0012345678")
+        self.assertEqual(status, 0, said)
+        self.assertIn("commissioned meter-east: signed as record", said)
+        self.assertEqual(self.agent.status()["not_commissioned"], [])
+        # It survives a restart, and a kill right after it.
+        self.agent.end(9)
+        self.start()
+        self.assertEqual(self.agent.status()["not_commissioned"], [])
+        (note,) = self.notes(5)
+        self.assertEqual((note[1], note[2], note[6]), (0, "0012345678", "12345678"))
+        self.assertRegex(note[4][0], r"\(uid \d+\)|^uid \d+")
+        self.assertEqual(note[4][1], "Ann Example")
+        self.assertNotIn(7, note)
+        seen = {register[0]: register for register in note[3]}
+        self.assertEqual(seen[EXPORT][1], 6_250)
+        self.assertEqual(seen[IMPORT][1], 1_234_500)
+        energy, _, function, address, data = seen[IMPORT][2]
+        self.assertEqual((energy, function), (1_234_500, 4))
+        place = 2 * (0x48 - address)
+        self.assertEqual(struct.unpack(">f", data[place:place + 4])[0], 1234.5)
+        birth = next(record for record in self.agent.records() if record[8] == 1)
+        self.assertEqual(note[5], birth[9][3][0][4], "the profile it was read with")
+
+    def test_a_difference_with_its_reason(self) -> None:
+        status, said = self.commission("--export", "7", "--accept-difference", "display cuts")
+        self.assertEqual(status, 0, said)
+        status, said = self.commission("--export", "20", "--accept-difference", "the display is broken")
+        self.assertEqual(status, 0, said)
+        first, second = self.notes(5)
+        # The first did not differ by more than its steps: then there is no reason to keep.
+        self.assertNotIn(7, first)
+        self.assertEqual(second[7], "the display is broken")
+
+    def test_exchange_of_a_meter(self) -> None:
+        self.assertEqual(self.commission("--export", "6.25")[0], 0)
+        status, said = self.run_tool("meter", "replace", "--meter", "meter-east", "--new", "--serial", "777", "--name", "Ann")
+        self.assertIn("last values of the old meter are missing", said)
+        status, said = self.run_tool("meter", "replace", "--meter", "meter-east", "--old")
+        self.assertEqual(status, 0, said)
+        self.agent.end()
+        self.slave.put(0xFC00, words(777, "I"), 3)
+        self.slave.put(0x4A, words(0.5, "f"), 4)
+        self.slave.put(0x48, words(0.0, "f"), 4)
+        self.start()
+        status, said = self.run_tool("meter", "replace", "--meter", "meter-east", "--new", "--serial", "778", "--name", "Ann")
+        self.assertEqual(status, 1)
+        self.assertIn("the label says serial 778", said)
+        status, said = self.run_tool("meter", "replace", "--meter", "meter-east", "--new", "--serial", "777", "--name", "Ann")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(self.agent.status()["not_commissioned"], ["meter-east"])
+        self.assertEqual(self.commission("--export", "0.5", serial="777")[0], 0)
+        (note,) = self.notes(4)
+        self.assertEqual((note[2], note[3]), ("12345678", "777"))
+        self.assertEqual({register[0]: register[2][0] for register in note[4]}, {IMPORT: 1_234_500, EXPORT: 6_250})
+        self.assertEqual({register[0]: register[2][0] for register in note[5]}, {IMPORT: 0, EXPORT: 500})
+
+    def test_exchange_of_a_dead_meter(self) -> None:
+        self.slave.act = deaf
+        self.agent.until("it falls silent", lambda: self.agent.status()["buses"][0]["timeouts"] > 0)
+        status, said = self.run_tool("meter", "replace", "--meter", "meter-east", "--old")
+        self.assertEqual(status, 1)
+        self.assertIn("read its display", said)
+        status, said = self.run_tool(
+            "meter", "replace", "--meter", "meter-east", "--old", "--serial", "12345678", "--export", "6.3")
+        self.assertEqual(status, 0, said)
+        self.slave.act = None
+        self.slave.put(0xFC00, words(777, "I"), 3)
+        status, said = self.run_tool("meter", "replace", "--meter", "meter-east", "--new", "--serial", "777", "--name", "Ann")
+        self.assertEqual(status, 0, said)
+        (note,) = self.notes(4)
+        self.assertEqual(note[4], [[EXPORT, 6_300, None]])
+
+    def test_doctor_through_the_running_agent(self) -> None:
+        def found() -> dict[str, dict]:
+            done = self.agent.tool("doctor", "--json", "--config", self.agent.config, check=False)
+            report = json.loads(done.stdout)
+            self.assertTrue(report["agent_running"])
+            self.assertEqual(done.returncode, 1 if report["faults"] else 0)
+            return {finding["id"]: finding for finding in report["findings"]}
+
+        self.assertIn("not-commissioned", found())
+        self.assertEqual(self.commission("--export", "6.25")[0], 0)
+        self.assertFalse(set(found()) - {"clock-unsynchronised", "spool-volatile", "disk-full", "disk-slow", "ports"})
+        self.slave.act = deaf
+        self.agent.until("it falls silent", lambda: "meter-silent" in found())
+        text = self.agent.tool("doctor", "--config", self.agent.config, check=False).stdout
+        self.assertLessEqual(max(map(len, text.splitlines())), 80, text)
+        self.agent.end()
+        done = self.agent.tool("doctor", "--json", "--config", self.agent.config, check=False)
+        self.assertIn("agent-not-running", done.stdout)
+        self.assertEqual(done.returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
