@@ -11,6 +11,7 @@ extension Keeper {
         guard !holdsBack else { return }
         let now = clock.now()
         guard let trust, let (receipt, _) = trust.receipt(bytes, at: now.utc, monotonic: now.monotonic) else {
+            unbelieved.receiptsRefused += 1
             log.line(.warning, "a receipt is not signed by a key that may", limit: "")
             return
         }
@@ -20,6 +21,7 @@ extension Keeper {
         let sent = Chain(gateway: settings.gateway, stream: stream.id, head: stream.head, link: stream.link)
         switch receipt.judged(chain: sent, held: stream.receipted, own: own) {
         case .ignored(let reason):
+            unbelieved.receiptsIgnored += 1
             if reason != .otherStream {
                 log.line(
                     .warning, "a receipt does not fit this gateway's records",

@@ -44,7 +44,7 @@ extension Keeper {
     }
 
     private func receive(_ message: MQTTMessage) throws {
-        guard message.topic == topics.receipt else { return }
+        guard message.topic == topics.receipt else { return unbelieved.messagesUnknown += 1 }
         try receive(receipt: message.payload)
     }
 

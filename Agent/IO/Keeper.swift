@@ -107,6 +107,7 @@ package final class Keeper {
     /// House time of the next look for records that are too old.
     var forgetAt: Int64 = .min
     var lastBirth: [UInt8]?
+    var unbelieved = UnbelievedMessages()
     /// No piece of a damaged spool is taken over before this.
     var salvageAt = Int64.min / 2
     var offset: (milliseconds: Int64, sync: Int)?

@@ -23,6 +23,16 @@ extension StatusBoard {
             ("spool_bytes_max", .gauge, "Bytes allowed.", Int64(now.spoolBytesMax)),
             ("spool_writable", .gauge, "0 while the disk refuses commits.", now.isWritable ? 1 : 0),
             ("reads_waiting", .gauge, "Reads that wait for the next commit.", Int64(readsWaiting)),
+            (
+                "receipts_refused_total", .counter, "Not signed by a key that may.",
+                Int64(clamping: now.unbelieved.receiptsRefused)
+            ),
+            (
+                "receipts_ignored_total", .counter, "About other records.",
+                Int64(clamping: now.unbelieved.receiptsIgnored)
+            ),
+            ("messages_unknown_total", .counter, "On other topics.", Int64(clamping: now.unbelieved.messagesUnknown)),
+            ("salvaging", .gauge, "1 while a damaged spool is taken over.", now.isSalvaging ? 1 : 0),
             ("reloads_total", .counter, "Configurations applied while running.", Int64(service.reloads)),
             ("reloads_refused_total", .counter, "Configurations refused while running.", Int64(service.refusals)),
         ]

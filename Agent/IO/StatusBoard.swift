@@ -23,8 +23,32 @@ package struct AgentFigures: Hashable, Sendable {
     package var isWritable = true
     package var enrolment = EnrolmentFigures()
     package var waiting = 0
+    package var unbelieved = UnbelievedMessages()
+    /// What a damaged spool still holds is being taken over; nothing is sent meanwhile.
+    package var isSalvaging = false
 
     package init() {}
+}
+
+/// What came from the broker and changed nothing.
+package struct UnbelievedMessages: Hashable, Sendable {
+    /// No key of the key list that may sign receipts signed it, or it is none.
+    package var receiptsRefused: UInt64 = 0
+    /// Signed, and about another gateway, stream or record than ours.
+    package var receiptsIgnored: UInt64 = 0
+    /// On topics that mean nothing here.
+    package var messagesUnknown: UInt64 = 0
+
+    package init() {}
+
+    /// For people; nothing where there was nothing.
+    var lines: [String] {
+        guard self != UnbelievedMessages() else { return [] }
+        return [
+            "unbelieved \(receiptsRefused) receipts not signed by a key that may, \(receiptsIgnored) about other records, "
+                + "\(messagesUnknown) messages on other topics"
+        ]
+    }
 }
 
 package final class StatusBoard: Sendable {
@@ -83,7 +107,10 @@ package final class StatusBoard: Sendable {
             "\"in_flight\":\(now.inFlight)", "\"resends\":\(now.resends)", "\"connected\":\(now.isConnected)",
             "\"session\":\(now.session)", "\"spool_bytes\":\(now.spoolBytes)",
             "\"spool_bytes_max\":\(now.spoolBytesMax)", "\"spool_writable\":\(now.isWritable)",
-            "\"reads_waiting\":\(recorder.waiting)",
+            "\"reads_waiting\":\(recorder.waiting)", "\"salvaging\":\(now.isSalvaging)",
+            "\"receipts_refused\":\(now.unbelieved.receiptsRefused)",
+            "\"receipts_ignored\":\(now.unbelieved.receiptsIgnored)",
+            "\"messages_unknown\":\(now.unbelieved.messagesUnknown)",
         ]
         fields.append("\"seconds_since_receipt\":" + (now.secondsSinceReceipt.map(String.init) ?? "null"))
         fields += now.enrolment.json
@@ -105,10 +132,13 @@ package final class StatusBoard: Sendable {
                 + "\(now.resends) resends, last receipt "
                 + (now.secondsSinceReceipt.map { "\($0) s ago" } ?? "not in this run"),
             "spool      \(now.spoolBytes) of \(now.spoolBytesMax) bytes (\(percent) %)"
-                + (now.isWritable ? "" : ", REFUSES WRITES"),
+                + (now.isWritable ? "" : ", REFUSES WRITES")
+                + (now.isSalvaging ? ", a damaged one is being taken over: nothing is sent meanwhile" : ""),
             "waiting    \(recorder.waiting) reads for the next commit",
         ]
-        lines += commissioningLines + now.enrolment.lines + service.lines + busStatuses.flatMap(\.lines)
+        lines +=
+            commissioningLines + now.unbelieved.lines + now.enrolment.lines + service.lines
+            + busStatuses.flatMap(\.lines)
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -145,6 +175,8 @@ extension Keeper {
         do { figures.spoolBytes = try spool.usedBytes() } catch { figures.spoolBytes = 0 }
         figures.spoolBytesMax = settings.policy.bytesMax
         figures.isWritable = isWritable
+        figures.isSalvaging = holdsBack
+        figures.unbelieved = unbelieved
         figures.enrolment = enrolment.figures
         board.set(figures)
     }

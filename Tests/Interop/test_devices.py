@@ -4,15 +4,18 @@ last digit. What it signed is decoded by Python, and compared with fractions tha
 import pathlib
 import re
 import signal
+import struct
+import subprocess
 import tempfile
 import unittest
 from fractions import Fraction
 
 import profile_yaml
 from devices import Servers
-from lone_agent import LoneAgent, Sample, printed, shipped
+from lone_agent import BIN, LoneAgent, Sample, printed, shipped
 from profiles import Count, NotAvailable
 from wild_devices import (
+    NUMBERS,
     Wild,
     acting,
     busy,
@@ -188,6 +191,46 @@ class Devices(unittest.TestCase):
 
 async def quiet(*_: object) -> None:
     return None
+
+
+class Asked(unittest.TestCase):
+    """Any registers of any device, and what it says of itself, without a configuration."""
+
+    SAID = {"VendorName": "Nobody & Sons", "ProductCode": "WM-1", "MajorMinorRevision": "V2.3"}
+
+    def setUp(self) -> None:
+        servers = Servers().__enter__()
+        self.addCleanup(servers.__exit__)
+        slave = orders().slave
+        self.endpoints = [f"tcp:127.0.0.1:{servers.tcp(slave, said=self.SAID)}", f"rtu_tcp:127.0.0.1:{servers.rtu_tcp(slave)}", f"rtu:{servers.serial(slave)}"]
+
+    def ask(self, endpoint: str, *words: object) -> str:
+        line = ["--parity", "none"] if endpoint.startswith("rtu:") else []
+        command = [str(BIN / "kilomint-agent"), "read", "--endpoint", endpoint, "--unit", "1", *map(str, words), *line]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    def test_functions_43_and_17(self) -> None:
+        for endpoint in self.endpoints:
+            with self.subTest(endpoint):
+                said = self.ask(endpoint, "--function", 43)
+                for text in self.SAID.values():
+                    self.assertIn(text, said)
+                self.assertIn("-".join(self.SAID.values()), self.ask(endpoint, "--function", 17))
+
+    def test_any_registers_in_any_order(self) -> None:
+        address = 100
+        for order in range(4):
+            for kind, _, value, _, _, _ in NUMBERS:
+                count = {"16": 1, "32": 2, "64": 4}[kind[1:]]
+                endpoint = self.endpoints[address % 3]
+                said = self.ask(endpoint, "--function", 3, "--address", address, "--count", count, "--as", kind, "--order", ("abcd", "cdab", "badc", "dcba")[order])
+                with self.subTest(kind=kind, order=order, said=said):
+                    shown = re.findall(rf"^ +{address}  (-?[0-9.e+]+)$", said, re.MULTILINE)
+                    if kind == "f32":
+                        # The shortest text that is this number and no other.
+                        shown = [struct.unpack(">f", struct.pack(">f", float(number)))[0] for number in shown]
+                    self.assertEqual([Fraction(number) for number in shown], [Fraction(value)])
+                address += count
 
 
 class Restarted(unittest.TestCase):
