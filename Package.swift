@@ -75,6 +75,7 @@ let package = Package(
         room("Metering", "Shared/Metering", ["CBOR", "Proofs", "Quantities", "Settings"]),
         room("Settings", "Shared/Settings", ["CYAML"]),
         room("Keys", "Shared/Keys", ["COpenSSL", "Evidence", "Proofs", "Quantities"]),
+        room("HTTPS", "Shared/HTTPS", ["COpenSSL", "Keys"]),
         room("MQTT", "Shared/MQTT", ["CMosquitto", "Keys"]),
         room("Supervision", "Shared/Supervision"),
 
@@ -83,11 +84,11 @@ let package = Package(
         room(
             "AgentIO", "Agent/IO",
             [
-                "AgentCore", "CBOR", "CLinux", "CSQLite", "Evidence", "Keys", "MQTT", "Metering", "Proofs",
+                "AgentCore", "CBOR", "CLinux", "CSQLite", "Evidence", "HTTPS", "Keys", "MQTT", "Metering", "Proofs",
                 "Quantities", "Settings", "Supervision",
             ]),
         command(
-            "kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "Keys", "Quantities", "Settings"],
+            "kilomint-agent", "Agent/Command", ["AgentIO", "Evidence", "HTTPS", "Keys", "Quantities", "Settings"],
             exclude: ["sample.yaml"]),
 
         // Collector: Core folds, Journal keeps, IO touches the world.
@@ -135,6 +136,7 @@ let package = Package(
         tests("MeteringTests", "Tests/Metering", ["Kit", "Metering", "Quantities", "Settings"]),
         tests("SettingsTests", "Tests/Settings", ["Kit", "Settings"]),
         tests("KeysTests", "Tests/Keys", ["COpenSSL", "Evidence", "Keys", "Kit", "Quantities"]),
+        tests("HTTPSTests", "Tests/HTTPS", ["HTTPS"]),
         tests("MQTTTests", "Tests/MQTT", ["Evidence", "Keys", "Kit", "MQTT", "Quantities"]),
         tests("SupervisionTests", "Tests/Supervision", ["Kit", "Supervision"]),
         tests(

@@ -36,6 +36,8 @@ enum Commands {
             let arguments = try Arguments(rest, options: ["config"])
             try RunningAgent.run(try AgentParts(try settings(arguments)))
         case "init": try initialise(rest)
+        case "enroll": try enroll(rest)
+        case "renew": try renew(rest)
         case "config" where rest.first == "check": try checkConfiguration(Array(rest.dropFirst()))
         case "profile": try profile(rest)
         case "read": try read(rest)
@@ -86,7 +88,7 @@ enum Commands {
         print(key.publicKey.spki.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
     }
 
-    private static func say(_ text: String) {
+    static func say(_ text: String) {
         let bytes = Array((text + "\n").utf8)
         _ = write(2, bytes, bytes.count)
     }

@@ -12,6 +12,11 @@ enum Help {
           kilomint-agent run --config FILE           run until SIGTERM; logs go to standard error
           kilomint-agent init --config FILE [--gateway ID]
                                                      make the gateway's key and spool; keeps what is there
+          kilomint-agent enroll --config FILE --url https://HOST:8443 --code KM1-... [--replace]
+                                                     get the gateway's certificate with a claim code;
+                                                     --replace: this box goes on for another one
+          kilomint-agent renew --config FILE [--force]
+                                                     renew the certificate when it is due, for a timer
           kilomint-agent config check --config FILE  check everything the configuration names, print the plan
           kilomint-agent read [--config FILE] [--meter ID,…]
                                                      read meters once, print words and values; records nothing
@@ -53,6 +58,8 @@ enum Help {
              Compare the values with the meters' displays.
           5. kilomint-agent run --config /etc/kilomint/agent.yaml
              From here on what is read is signed and kept; it is sent once the gateway is enrolled.
+          6. kilomint-agent enroll --config /etc/kilomint/agent.yaml --url https://HOST:8443 --code KM1-...
+             With the code from the operator, as often as it takes; the running agent begins to send by itself.
 
         The agent never writes to a device: only the reading functions 3, 4, 17 and 43/14 exist in it.
         Exit status: 0 done, 1 failed, 2 wrong call, 78 wrong configuration (file, key, value, what is allowed).

@@ -2,4 +2,6 @@
 
 internal import Glibc
 
+// A peer that closes early is an error of the write, not the end of the program.
+signal(SIGPIPE, SIG_IGN)
 exit(Commands.run(Array(CommandLine.arguments.dropFirst())))

@@ -73,7 +73,9 @@ extension AgentParts {
     /// What the broker must prove and what we show; every file is tried, so that a wrong one is found before it runs.
     private func tls(_ mqtt: AgentSettings.MQTT) throws(SettingsError) -> TLSClient? {
         guard let authorities = mqtt.caFile else { return nil }
-        var client = TLSClient(trust: .file(authorities))
+        // A gateway that wakes in 1970 judges the broker by what must have passed.
+        let settings = settings
+        var client = TLSClient(trust: .file(authorities), time: { CertificateClock(settings).time })
         if let chain = mqtt.certificateFile {
             var key = self.key
             if let file = mqtt.keyFile {

@@ -1,9 +1,10 @@
 // What enrolment leaves on the gateway: a folder that is replaced as a whole, and what its files say. Whose word they are
 // was checked before they were written (Enrolment); the key list's signature is checked each time it is read.
 
-package import Settings
-
 internal import Glibc
+package import HTTPS
+package import Keys
+package import Settings
 
 /// `gateway.crt`, `ca.pem`, `key-list.cbor`, `root.spki`, `brokers.yaml`.
 package struct EnrolledFolder: Hashable, Sendable {
@@ -33,6 +34,20 @@ package struct EnrolledFolder: Hashable, Sendable {
     /// The operator's root key: SPKI in hexadecimal.
     package var root: String { path + "/root.spki" }
     package var brokersFile: String { path + "/brokers.yaml" }
+    /// Where renewals ask: a URL.
+    package var serverFile: String { path + "/server" }
+
+    /// Nil when there is none that can be read: then the gateway has to enroll.
+    package var ownCertificate: Certificate? { certificates(certificate)?.first }
+    package var cas: [Certificate]? { certificates(ca) }
+    package var server: HTTPSOrigin? {
+        // As above.
+        do { return try HTTPSOrigin(reading: try SmallFile.text(serverFile), port: 8443) } catch { return nil }
+    }
+
+    private func certificates(_ path: String) -> [Certificate]? {
+        do { return try Certificate.all(path: path) } catch { return nil }  // As above.
+    }
 
     /// Changes whenever the folder is replaced, or a file in it; nil while there is none.
     package var stamp: Stamp? {

@@ -23,7 +23,11 @@ package struct Initialisation: Sendable {
         isSpoolNew = try Self.makeSpool(parts, log)
     }
 
-    private static func makeKey(_ settings: AgentSettings) throws -> Bool {
+    /// Whether the spool is there; not whether the key can be read.
+    package static func isDone(_ settings: AgentSettings) -> Bool { isThere(Spool.file(settings.spool.path)) }
+
+    /// Makes the gateway's key where there is none; whether it did.
+    package static func makeKey(_ settings: AgentSettings) throws -> Bool {
         do throws(KeyError) { _ = try PrivateKey.load(path: settings.key) } catch {
             // Anything but "no such file" is a key that a person has to look at.
             guard case .file(action: "open", path: _, reason: _) = error, !Self.isThere(settings.key) else {

@@ -2,6 +2,7 @@
 // folder is there it sends. A renewed certificate is a changed folder. The start goes the same way as every change.
 
 internal import AgentCore
+internal import Evidence
 package import MQTT
 internal import Settings
 
@@ -110,6 +111,16 @@ extension Keeper {
         }
     }
 
+    /// The stream that stands goes out first; the one that follows says that another box goes on for the gateway.
+    private func beginAsReplacement() {
+        let box = ReplacedBox(folder: spool.folder)
+        guard box.isMarked, ending == nil, pending == nil else { return }
+        ending = Birth.Predecessor(stream: chain.stream, lastSequence: chain.head, reason: ReplacedBox.reason)
+        do { if try openStreamIfNeeded() { box.clear() } } catch {
+            log.line(.error, "a new stream could not be opened", [("error", "\(error)")], limit: "")
+        }
+    }
+
     private func takeUp(_ uplink: Uplink) throws {
         let parts = uplink.parts
         let new = try parts.trust(believed: agent.keyListNumber)
@@ -118,6 +129,7 @@ extension Keeper {
         enrolment.figures.state =
             trust == nil ? .missing : options == nil ? .noBroker : parts.followsEnrolment ? .enrolled : .configured
         if trust == nil { log.line(.warning, "not enrolled: readings are signed and stored, nothing is sent") }
+        if trust != nil { beginAsReplacement() }
         guard let options else { return }
         // Two sessions of one client id would throw each other out: the former ends first.
         session?.stop(within: EnrolmentWatch.farewell)

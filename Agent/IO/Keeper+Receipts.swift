@@ -4,6 +4,7 @@ internal import AgentCore
 internal import Evidence
 internal import Glibc
 internal import Keys
+internal import Quantities
 
 extension Keeper {
     func receive(receipt bytes: [UInt8]) throws {
@@ -49,6 +50,11 @@ extension Keeper {
         receiptReceivedAt = now.monotonic
         streams[sending].receipted = through
         agent.receipt = bytes
+        // Replayed time says nothing about the world's.
+        if settings.replay == nil, receipt.receivedAt - floorWrittenAt >= ReceiptFloor.writeEvery {
+            floorWrittenAt = receipt.receivedAt
+            ReceiptFloor(folder: spool.folder).write(receipt.receivedAt)
+        }
         agent.keyListNumber = max(agent.keyListNumber, trust?.number ?? 0)
         if let checkpoint = receipt.checkpoint { agent.checkpoint = checkpoint.note }
     }
@@ -171,7 +177,7 @@ extension Keeper {
         }
         guard let current = spool.streams.last else { return false }
         let now = clock.now()
-        if let old = streams.last, old.id == ending.stream, old.receipted < old.head {
+        if let old = streams.last, old.id == ending.stream, old.isEnded, old.receipted < old.head {
             planner.note(
                 .quarantined(old.receipted + 1, old.head, reason: "not taken: \(ending.reason)", uptime: now.uptime),
                 subject: "\(old.id)", monotonic: now.monotonic)

@@ -94,6 +94,8 @@ package final class Keeper {
     /// The disk took the last commit.
     var isWritable = true
     var receiptReceivedAt: Int64?
+    /// The receipt's time that was last kept as a floor.
+    var floorWrittenAt = UTCInstant(milliseconds: 0)
     private var opening: OpenCommit.Cut?
     private var openingNotices: [BusNotice] = []
     var startedAt: Int64

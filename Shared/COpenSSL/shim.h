@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs7.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -70,4 +71,22 @@ static inline int kilomint_verify_with_root(X509_STORE_CTX *context, X509 *root)
     X509_STORE_CTX_set0_trusted_stack(context, NULL);
     sk_X509_free(roots);
     return result;
+}
+
+// Stacks of certificates: their functions are macros.
+static inline int kilomint_certificate_count(const STACK_OF(X509) *stack) { return stack == NULL ? 0 : sk_X509_num(stack); }
+static inline X509 *kilomint_certificate_at(const STACK_OF(X509) *stack, int index) { return sk_X509_value(stack, index); }
+static inline STACK_OF(X509) *kilomint_certificate_stack(void) { return sk_X509_new_null(); }
+/// Takes a reference of its own.
+static inline int kilomint_certificate_push(STACK_OF(X509) *stack, X509 *certificate) {
+    if (X509_up_ref(certificate) != 1) return 0;
+    if (sk_X509_push(stack, certificate) > 0) return 1;
+    X509_free(certificate);
+    return 0;
+}
+static inline void kilomint_certificate_stack_free(STACK_OF(X509) *stack) { sk_X509_pop_free(stack, X509_free); }
+
+/// The certificates of a signed PKCS#7, NULL for any other kind; they stay its own.
+static inline STACK_OF(X509) *kilomint_pkcs7_certificates(PKCS7 *message) {
+    return PKCS7_type_is_signed(message) && message->d.sign != NULL ? message->d.sign->cert : NULL;
 }

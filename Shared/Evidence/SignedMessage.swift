@@ -34,6 +34,7 @@ package enum ContentType: String, Hashable, Sendable, CaseIterable {
     case order = "application/vnd.kilomint.order+cbor"
     case ballot = "application/vnd.kilomint.ballot+cbor"
     case epoch = "application/vnd.kilomint.epoch+cbor"
+    /// A gateway whose certificate has ended asks for another.
     case reenrol = "application/vnd.kilomint.reenrol+cbor"
 }
 

@@ -5,7 +5,7 @@ package import Evidence
 
 /// A P-256 or Ed25519 key pair. Any number of threads may sign with it at once.
 ///
-// @unchecked Sendable, proven: `key` is set in init and freed in deinit, nothing writes to it after init, and every
+// @unchecked Sendable, proven: `handle` is set in init and freed in deinit, nothing writes to it after init, and every
 // signature is made with a context of its own (openssl-threads(7): an EVP_PKEY that is only read may be shared).
 package final class PrivateKey: @unchecked Sendable {
     /// Longest key file read.
@@ -14,7 +14,8 @@ package final class PrivateKey: @unchecked Sendable {
     package let publicKey: PublicKey
     package var algorithm: SignatureAlgorithm { publicKey.algorithm }
     package var kid: [UInt8] { publicKey.kid }
-    private let key: OpaquePointer
+    /// EVP_PKEY: only read, never kept beyond this object's life.
+    let handle: OpaquePointer
 
     /// Takes ownership of `key` in every case.
     private init(owning key: OpaquePointer) throws(KeyError) {
@@ -30,10 +31,10 @@ package final class PrivateKey: @unchecked Sendable {
             EVP_PKEY_free(key)
             throw error
         }
-        self.key = key
+        handle = key
     }
 
-    deinit { EVP_PKEY_free(key) }
+    deinit { EVP_PKEY_free(handle) }
 
     /// A new key pair in memory; ``save(to:before:)`` keeps it.
     package static func generate(_ algorithm: SignatureAlgorithm) throws(KeyError) -> PrivateKey {
@@ -90,7 +91,7 @@ package final class PrivateKey: @unchecked Sendable {
     package func encodedPEM() throws(KeyError) -> [UInt8] {
         guard let memory = BIO_new(BIO_s_secmem()) else { throw .library(call: "BIO_new") }
         defer { BIO_free(memory) }
-        guard PEM_write_bio_PKCS8PrivateKey(memory, key, nil, nil, 0, nil, nil) == 1 else {
+        guard PEM_write_bio_PKCS8PrivateKey(memory, handle, nil, nil, 0, nil, nil) == 1 else {
             throw .library(call: "PEM_write_bio_PKCS8PrivateKey")
         }
         var pem = [UInt8](repeating: 0, count: Self.fileBytesMax)
@@ -128,7 +129,7 @@ package final class PrivateKey: @unchecked Sendable {
 
     /// Makes a TLS context sign with this key. False when its certificate is for another one.
     func use(in context: OpaquePointer) -> Bool {
-        SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1
+        SSL_CTX_use_PrivateKey(context, handle) == 1 && SSL_CTX_check_private_key(context) == 1
     }
 
     // MARK: Signing
@@ -138,7 +139,7 @@ package final class PrivateKey: @unchecked Sendable {
         guard let context = EVP_MD_CTX_new() else { throw .library(call: "EVP_MD_CTX_new") }
         defer { EVP_MD_CTX_free(context) }
         let digest = algorithm == .es256 ? EVP_sha256() : nil
-        guard EVP_DigestSignInit(context, nil, digest, nil, key) == 1 else {
+        guard EVP_DigestSignInit(context, nil, digest, nil, handle) == 1 else {
             throw .library(call: "EVP_DigestSignInit")
         }
         var signature = [UInt8](repeating: 0, count: 128)

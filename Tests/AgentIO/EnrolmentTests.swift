@@ -84,6 +84,32 @@ internal import Testing
         try await until("what was kept is receipted", yard, collector) { collector.head > 2 }
     }
 
+    @Test func aPowerCutAtAnyStepLeavesTheOldFolderOrTheNew() throws {
+        struct Cut: Error {}
+        let place = try TemporaryDirectory()
+        let folder = EnrolledFolder(place.file("enrolled"))
+        func files(_ text: String) -> [(name: String, bytes: [UInt8])] {
+            ["server", "ca.pem"].map { ($0, Array(text.utf8)) }
+        }
+        func content() throws -> Set<String> {
+            Set(try ["server", "ca.pem"].map { try String(contentsOfFile: folder.path + "/" + $0, encoding: .utf8) })
+        }
+        try folder.replace(with: files("0"))
+        for (round, step) in EnrolledFolder.Step.allCases.enumerated() {
+            let before = try content()
+            #expect(throws: Cut.self) {
+                try folder.replace(with: files("\(round) cut")) { if $0 == step { throw Cut() } }
+            }
+            let isExchanged = [.syncParent, .removeFormer].contains(step)
+            #expect(try content() == (isExchanged ? ["\(round) cut"] : before), "\(step)")
+            // Whatever was left over: the next attempt goes through.
+            let stamp = folder.stamp
+            try folder.replace(with: files("\(round) done"))
+            #expect(try content() == ["\(round) done"] && folder.stamp != stamp)
+            #expect(!FileManager.default.fileExists(atPath: folder.path + ".new"))
+        }
+    }
+
     @Test func initMakesKeyAndSpoolOnceAndKeepsThem() async throws {
         let yard = try Yard()
         let program = try Workplace.program("kilomint-agent")

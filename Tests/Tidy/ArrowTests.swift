@@ -17,7 +17,7 @@ private let allowedImports: [String: Set<String>] = [
 
 /// Modules that only these folders may import.
 private let reserved: [String: [String]] = [
-    "COpenSSL": ["Shared/Proofs", "Shared/Keys"],
+    "COpenSSL": ["Shared/Proofs", "Shared/Keys", "Shared/HTTPS"],
     "CLinux": ["Agent/IO"],
     "CModbus": ["Tests/Plant/Command"],
     "CMosquitto": ["Shared/MQTT"],

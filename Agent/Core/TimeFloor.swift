@@ -1,0 +1,28 @@
+// What time it is at least, where the clock cannot be believed: a gateway without a battery and without NTP wakes in 1970.
+// Decides only how certificates are judged; records carry the clock as it is.
+
+package import Quantities
+
+/// Instants that have passed, by how well that is known.
+package struct TimeFloor: Hashable, Sendable {
+    /// How far what the disk says may reach beyond what is proven: a clock that once stood in the future must not make
+    /// every certificate look ended for ever. Milliseconds: 366 days.
+    package static let hintsAheadMax: Int64 = 366 * 86_400_000
+
+    /// The program was built, a certificate began, a receipt was signed: each is somebody's word.
+    package let proven: UTCInstant
+    /// Files were written, by a clock that may have been wrong.
+    package let hinted: UTCInstant?
+
+    package init(proven: [UTCInstant], hints: [UTCInstant]) {
+        let floor = proven.max() ?? UTCInstant(milliseconds: 0)
+        self.proven = floor
+        let bound = floor + Self.hintsAheadMax
+        hinted = hints.filter { floor < $0 && $0 <= bound }.max()
+    }
+
+    /// The latest instant known to have passed; nil when `clock` is not before what is proven, and so is believed.
+    package func instead(of clock: UTCInstant) -> UTCInstant? {
+        clock >= proven ? nil : max(proven, hinted ?? proven)
+    }
+}

@@ -1,0 +1,29 @@
+// Whether a certificate is due for renewal. Asking for it is Enrolment's matter, re-keying's order is Agent/Core/Rekeying's.
+
+internal import AgentCore
+package import Keys
+internal import Proofs
+package import Quantities
+
+/// The certificate that is there, and when it is due.
+package struct Renewal: Sendable {
+    package let certificate: Certificate
+    package let due: UTCInstant
+    package let isDue: Bool
+    /// It has ended: TLS takes it no more, its key still signs the request.
+    package let isOver: Bool
+
+    /// - Throws: ``EnrolmentError/notEnrolled(folder:)``.
+    package init(_ settings: AgentSettings, clock: CertificateClock) throws(EnrolmentError) {
+        let folder = EnrolledFolder(settings.enrolled)
+        guard let certificate = folder.ownCertificate else { throw .notEnrolled(folder: folder.path) }
+        // The same gateway has the same place in the spread as long as the certificate stands.
+        let digest = Digest(of: Array(settings.gateway.text.utf8), certificate.der).bytes
+        due = RenewalSchedule.due(
+            from: certificate.notBefore, through: certificate.notAfter,
+            share: UInt16(digest[0]) << 8 | UInt16(digest[1]))
+        self.certificate = certificate
+        isDue = clock.instant >= due
+        isOver = clock.instant > certificate.notAfter
+    }
+}
