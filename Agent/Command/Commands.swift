@@ -30,6 +30,8 @@ enum Commands {
     private static func dispatch(_ words: [String]) throws {
         let rest = Array(words.dropFirst())
         switch words.first {
+        case let word? where rest.contains("--help") || rest.contains("-h"): print(try Help.of(word))
+        case "help" where !rest.isEmpty: print(try Help.of(rest[0]))
         case nil, "--help", "-h", "help": print(Help.text)
         case "version", "--version": print(agentVersion)
         case "run":
@@ -43,6 +45,14 @@ enum Commands {
         case "read": try read(rest)
         case "identify": try identify(rest)
         case "scan": try scan(rest)
+        case "watch": try watch(rest)
+        case "spool": try spool(rest)
+        case "shadow":
+            let settings = try Tool.settings(try Arguments(rest, options: ["config"]), isNeeded: true)
+            try Tool.run(ControlRequest("shadow"), settings, onlyRunning: true) { print($0) }
+        case "plan":
+            let figures = try PlanFigures(try settings(try Arguments(rest, options: ["config"])))
+            figures.lines.forEach { print($0) }
         case "status": try status(rest)
         case "doctor": try doctor(rest)
         case "commission": try commission(rest)

@@ -18,30 +18,19 @@ enum Help {
           kilomint-agent renew --config FILE [--force]
                                                      renew the certificate when it is due, for a timer
           kilomint-agent config check --config FILE  check everything the configuration names, print the plan
-          kilomint-agent read [--config FILE] [--meter ID,…]
-                                                     read meters once, print words and values; records nothing
-          kilomint-agent read --endpoint tcp:HOST:PORT|rtu_tcp:HOST:PORT|rtu:DEVICE [--unit N] [--function 3|4|17|43]
-              [--address A] [--count C] [--as u16|s16|u32|s32|u64|s64|f32|f64|text] [--order abcd|cdab|badc|dcba]
-              [--baud N] [--parity none|even|odd] [--stop-bits 1|2] [--echo true] [--timeout MS]
-                                                     read any registers of any device
-          kilomint-agent identify --meter ID | --endpoint … [--unit N] [--profiles FOLDER]
-                                                     which profile is it, and why
-          kilomint-agent scan --tcp 192.168.1.0/24 [--port 502,1502] [--unit 1,255] [--identify]
-          kilomint-agent scan --rtu DEVICE [--baud 9600,19200] [--parity none,even] [--unit 1-247] [--identify]
-                                                     look for devices; prints configuration to paste
-          kilomint-agent status --config FILE [--json]
-                                                     ask the running agent how it is
-          kilomint-agent doctor --config FILE [--json]
-                                                     say what is wrong with lines, meters, machine and uplink, and
-                                                     what to do; exit status 0: nothing, 1: something
-          kilomint-agent commission --config FILE --meter ID --serial S [--import KWH] [--export KWH] --name WHO
-                                                     compare a meter's display with its registers, sign that they agree;
-                                                     --accept-difference REASON for energies, never for serials
-          kilomint-agent meter replace --config FILE --meter ID --old [--serial S --import KWH --export KWH]
-                                                     before a meter is exchanged: its last values; typed where it is dead
-          kilomint-agent meter replace --config FILE --meter ID --new --serial S --name WHO
-                                                     after it: the first values of the new one, signed with the last
-          kilomint-agent report --config FILE        one page to hand over: gateway, meters, commissioning, plan, doctor
+          kilomint-agent status                      how the running agent is
+          kilomint-agent watch                       its values, as a table that lives
+          kilomint-agent read                        read meters or any registers once, print words and values
+          kilomint-agent identify                    which profile is this device
+          kilomint-agent scan                        look for devices on a network or a serial line
+          kilomint-agent plan                        requests, bus time, traffic, flash, days of spool
+          kilomint-agent spool status|verify|export  what is stored, and whether it is what was signed
+          kilomint-agent doctor                      what is wrong with lines, meters, machine, uplink; what to do
+          kilomint-agent commission                  compare a meter's display with its registers, sign that they agree
+          kilomint-agent meter replace               before and after a meter is exchanged
+          kilomint-agent report                      one page to hand over
+          kilomint-agent shadow                      whether second profiles agree with the first
+              These ask the running agent and stop nothing: kilomint-agent help COMMAND explains them.
           kilomint-agent key create --out FILE [--algorithm es256|ed25519]
                                                      make the gateway's key (mode 0600), print its public half
           kilomint-agent profile lint PATH...        say what is wrong with profiles: files, or folders of them

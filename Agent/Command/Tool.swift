@@ -36,9 +36,10 @@ enum Tool {
     ///
     /// - Throws: ``Arguments/Failed`` with the verb's own words.
     static func run(
-        _ request: ControlRequest, _ settings: AgentSettings?, onlyRunning: Bool = false, _ line: (String) -> Void
+        _ request: ControlRequest, _ settings: AgentSettings?, onlyRunning: Bool = false, isHere: Bool = false,
+        _ line: (String) -> Void
     ) throws {
-        guard let settings else { return try runHere(request, nil, line) }
+        guard let settings, !isHere else { return try runHere(request, settings, line) }
         do {
             try ControlSocket.ask(
                 settings.control, request, isOver: { isStopped },
@@ -50,6 +51,27 @@ enum Tool {
             guard case .absent = error, !onlyRunning else { throw Arguments.Failed(description: error.description) }
             try runHere(request, settings, line)
         }
+    }
+
+    /// Runs a verb that may take its time. Its progress, lines that begin with `…`, stays on one line of a terminal and is
+    /// left out elsewhere; Ctrl-C ends it.
+    static func show(_ request: ControlRequest, _ settings: AgentSettings?, isHere: Bool = false) throws {
+        catchInterrupts()
+        let isTerminal = isatty(1) == 1
+        var isProgress = false
+        try run(request, settings, isHere: isHere) { text in
+            let clear = isProgress && isTerminal ? "\r\u{1B}[K" : ""
+            isProgress = text.hasPrefix("…")
+            if !isProgress {
+                print(clear + text)
+            } else if isTerminal {
+                print(clear + text, terminator: "")
+            }
+            fflush(nil)
+        }
+        if isProgress, isTerminal { print("\r\u{1B}[K", terminator: "") }
+        fflush(nil)
+        if isStopped { throw Arguments.Failed(description: "stopped; what is above was found until then") }
     }
 
     private static func runHere(

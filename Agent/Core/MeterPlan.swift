@@ -18,6 +18,8 @@ package struct ConfiguredMeter: Hashable, Sendable {
     /// House milliseconds.
     package let interval: Int64
     package let identityInterval: Int64
+    /// A second profile that is compared with the first; it never becomes evidence.
+    package var shadow: Profile?
 
     package init(
         index: UInt64, id: Identifier, profile: Profile, unit: UInt8, endpoint: String, quantities: [ObisCode],

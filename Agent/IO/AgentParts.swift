@@ -32,13 +32,16 @@ package struct AgentParts {
         for bus in settings.buses {
             var behind: [ConfiguredMeter] = []
             for meter in bus.meters {
-                if profiles[meter.profile] == nil { profiles[meter.profile] = try profile(meter.profile, settings) }
+                for name in [meter.profile, meter.shadow].compactMap({ $0 }) where profiles[name] == nil {
+                    profiles[name] = try profile(name, settings)
+                }
                 guard let profile = profiles[meter.profile] else { continue }
-                behind.append(
-                    ConfiguredMeter(
-                        index: UInt64(meters.count + behind.count), id: meter.id, profile: profile, unit: meter.unit,
-                        endpoint: bus.endpoint, quantities: try quantities(meter, profile, settings),
-                        interval: meter.interval, identityInterval: meter.identityInterval))
+                var configured = ConfiguredMeter(
+                    index: UInt64(meters.count + behind.count), id: meter.id, profile: profile, unit: meter.unit,
+                    endpoint: bus.endpoint, quantities: try quantities(meter, profile, settings),
+                    interval: meter.interval, identityInterval: meter.identityInterval)
+                configured.shadow = meter.shadow.flatMap { profiles[$0] }
+                behind.append(configured)
             }
             buses.append(
                 BusPlan(

@@ -39,6 +39,8 @@ package struct AgentSettings: Sendable {
         package var unit: UInt8
         /// `vendor/model`.
         package var profile: String
+        /// Another one that is compared with it.
+        package var shadow: String?
         package var interval: Int64
         package var identityInterval: Int64
         /// Empty: energy and power as far as the profile has them.
@@ -201,14 +203,8 @@ extension AgentSettings.Meter {
     init(_ map: SettingsMap, interval: Int64, identityInterval: Int64) throws(SettingsError) {
         id = try map.value("id").name()
         unit = try map.optional("unit")?.int(in: 0...255) ?? 1
-        let name = try map.value("profile")
-        profile = try name.word("vendor/model out of a-z 0-9 - _ . with one /", count: 3...81) { byte in
-            (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || [0x2D, 0x2E, 0x2F, 0x5F].contains(byte)
-        }
-        // It becomes part of a path.
-        guard !profile.contains(".."), profile.first != "/", profile.split(separator: "/").count == 2 else {
-            throw name.error("is no profile's name", allowed: "vendor/model")
-        }
+        profile = try map.value("profile").profile()
+        shadow = try map.optional("shadow")?.profile()
         self.interval = try map.optional("interval")?.milliseconds(in: AgentSettings.intervals) ?? interval
         self.identityInterval =
             try map.optional("identity_interval")?.milliseconds(in: AgentSettings.identityIntervals) ?? identityInterval
@@ -227,6 +223,18 @@ extension SettingsValue {
     fileprivate func name() throws(SettingsError) -> Identifier {
         guard let identifier = Identifier(try identifier()) else { throw error("is no identifier") }
         return identifier
+    }
+
+    /// `vendor/model`.
+    fileprivate func profile() throws(SettingsError) -> String {
+        let profile = try word("vendor/model out of a-z 0-9 - _ . with one /", count: 3...81) { byte in
+            (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || [0x2D, 0x2E, 0x2F, 0x5F].contains(byte)
+        }
+        // It becomes part of a path.
+        guard !profile.contains(".."), profile.first != "/", profile.split(separator: "/").count == 2 else {
+            throw error("is no profile's name", allowed: "vendor/model")
+        }
+        return profile
     }
 
     fileprivate func instant() throws(SettingsError) -> UTCInstant {

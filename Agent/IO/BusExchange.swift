@@ -67,8 +67,10 @@ extension BusPlan {
 
 extension ConfiguredMeter {
     fileprivate func numbered(_ index: UInt64) -> ConfiguredMeter {
-        ConfiguredMeter(
+        var meter = ConfiguredMeter(
             index: index, id: id, profile: profile, unit: unit, endpoint: endpoint, quantities: quantities,
             interval: interval, identityInterval: identityInterval)
+        meter.shadow = shadow
+        return meter
     }
 }

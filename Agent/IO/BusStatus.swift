@@ -48,32 +48,47 @@ struct BusStatus {
         return "{" + fields.joined(separator: ",") + "}"
     }
 
-    /// For people: the bus, and below it each meter.
+    /// For people: the bus, and below it each meter. 80 columns hold it unless an endpoint's name is long.
     var lines: [String] {
-        var lines = [
-            "bus        \(plan.endpoint.text): \(load) % busy, \(figures.connects) connects, slowest \(slowest) ms, "
-                + "\(figures.strayBytes) stray bytes, \(figures.missed) reads missed"
-                + (figures.isCycleTooShort ? ", CYCLE TOO SHORT: raise `interval` or split the bus" : "")
-        ]
+        var lines = ["bus        \(plan.endpoint.text)"]
+        var parts = ["\(load) % busy", "\(figures.connects) connects", "slowest \(slowest) ms"]
+        if figures.strayBytes > 0 { parts.append("\(figures.strayBytes) stray bytes") }
+        if figures.missed > 0 { parts.append("\(figures.missed) reads missed") }
+        if figures.askedByPeople > 0 { parts.append("\(figures.askedByPeople) asked by people") }
+        lines.append("           " + parts.joined(separator: ", "))
+        if figures.isCycleTooShort { lines.append("           CYCLE TOO SHORT: raise `interval` or split the bus") }
         if let problem = figures.problem { lines.append("           NOT OPEN: \(problem)") }
         if let remark = figures.remark { lines.append("           note: \(remark)") }
+        lines.append("  " + Self.row("METER", "UNIT", "GOOD", "OF", "ANSWER", "GIVEN", "FAILURES"))
         lines += zip(plan.meters, figures.meters).map(Self.line)
         return lines
     }
 
     private static func line(_ meter: ConfiguredMeter, _ figures: MeterFigures) -> String {
-        var parts = ["\(figures.requests) requests", "\(figures.good) good"]
         let counted: [(UInt64, String)] = [
-            (figures.timeouts, "timeouts"), (figures.checksums, "bad checksums"), (figures.wrongUnits, "wrong unit"),
-            (figures.wrongAnswers, "wrong answers"), (figures.echoes, "echo"), (figures.disconnects, "disconnects"),
-            (figures.notConnected, "not connected"), (figures.backedOff, "not asked"),
-            (figures.busyRetries, "asked again while busy"),
+            (figures.timeouts, "timeout"), (figures.checksums, "checksum"), (figures.wrongUnits, "wrong unit"),
+            (figures.wrongAnswers, "wrong answer"), (figures.echoes, "echo"), (figures.disconnects, "disconnect"),
+            (figures.notConnected, "not open"), (figures.backedOff, "not asked"), (figures.busyRetries, "busy"),
         ]
-        parts += counted.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-        parts += figures.exceptions.enumerated().filter { $0.element > 0 }
-            .map { "\($0.element) × exception \($0.offset + 1)" }
-        let latency = figures.latency.map { "\($0 / 1000) ms" } ?? "no answer yet"
-        return "  meter    \(meter.id), unit \(meter.unit): " + parts.joined(separator: ", ")
-            + "; answers in \(latency), given \(figures.timeoutMilliseconds) ms"
+        let failures =
+            counted.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+            + figures.exceptions.enumerated().filter { $0.element > 0 }
+            .map { "\($0.element) exception \($0.offset + 1)" }
+        return "  "
+            + row(
+                meter.id.text, "\(meter.unit)", "\(figures.good)", "\(figures.requests)",
+                figures.latency.map { "\($0 / 1000) ms" } ?? "—", "\(figures.timeoutMilliseconds) ms",
+                failures.isEmpty ? "none" : failures.joined(separator: ", "))
+    }
+
+    private static func row(
+        _ meter: String, _ unit: String, _ good: String, _ all: String, _ answer: String, _ given: String,
+        _ failures: String
+    ) -> String {
+        func right(_ text: String, _ width: Int) -> String {
+            String(repeating: " ", count: max(1, width - text.count)) + text
+        }
+        return meter + String(repeating: " ", count: max(0, 16 - meter.count)) + right(unit, 5) + right(good, 9)
+            + right(all, 9) + right(answer, 9) + right(given, 9) + "  " + failures
     }
 }

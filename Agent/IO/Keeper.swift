@@ -19,6 +19,8 @@ package enum KeeperEvent: Sendable {
     case exchange(MeterExchange)
     /// A person wants something signed.
     case note(NoteRequest)
+    /// Somebody looks at what is stored.
+    case look(SpoolLook)
     /// Commit what there is, wait briefly for receipts, end.
     case stop
 }
@@ -196,6 +198,7 @@ package final class Keeper {
         case .note(let request): ask(request)
         case .uplink(let event, let number) where number == enrolment.session: try handle(event)
         case .uplink: break
+        case .look(let look): show(look)
         }
     }
 

@@ -45,7 +45,28 @@ extension StatusBoard {
             }
         }
         addBuses(to: &page)
+        addShadows(to: &page)
         return page.text
+    }
+
+    private func addShadows(to page: inout MetricsPage) {
+        let lines = shadow.lines
+        guard !lines.isEmpty else { return }
+        let kinds: [(String, MetricsPage.Kind, String, (ShadowBoard.Line) -> UInt64)] = [
+            (
+                "agreed", .gauge, "Comparisons with the shadow profile that agreed since the last difference.",
+                { $0.tally.agreed }
+            ),
+            ("differed_total", .counter, "Comparisons with the shadow profile that differed.", { $0.tally.differed }),
+        ]
+        for (name, kind, help, value) in kinds {
+            page.add("kilomint_agent_shadow_" + name, kind, help) {
+                lines.map { line in
+                    let labels = [("meter", line.meter), ("obis", line.obis), ("profile", line.shadow)]
+                    return MetricsPage.Sample(labels, Int64(clamping: value(line)))
+                }
+            }
+        }
     }
 
     private func addBuses(to page: inout MetricsPage) {

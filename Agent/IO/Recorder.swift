@@ -28,6 +28,7 @@ package final class Recorder: Sendable {
         var notices: [BusNotice] = []
         var figures: [BusFigures]
         var windows: [FiguresWindow]
+        var latest = LatestAnswers()
     }
 
     /// When each bus thread last came round.
@@ -73,6 +74,10 @@ package final class Recorder: Sendable {
     package func end(bus: Int, read: UInt64, began: Moment, status: UInt64, words: [UInt8]) {
         state.withLock { state in
             let ended = clock.now().uptime
+            state.latest.answered(
+                read,
+                LatestAnswers.Answer(
+                    ended: ended, took: ended - min(began.uptime, ended), status: status, words: words))
             state.open.end(
                 bus: bus,
                 FinishedRead(read: read, began: began.uptime, ended: ended, status: status, words: words))
@@ -138,7 +143,10 @@ package final class Recorder: Sendable {
             if case .overrun(let overrun, _) = notice { state.figures[bus].missed += overrun.missed }
             if case .cycle(let isTooShort, _) = notice { state.figures[bus].isCycleTooShort = isTooShort }
             // A plan must not get lost: readings would have no birth. Plans are few, one a meter and chain.
-            if case .planned = notice { return state.notices.append(notice) }
+            if case .planned(let plan) = notice {
+                state.latest.planned(plan)
+                return state.notices.append(notice)
+            }
             if state.notices.count < Self.noticesMax { state.notices.append(notice) }
         }
     }
@@ -152,6 +160,8 @@ package final class Recorder: Sendable {
         }
     }
 
+    /// What meters answered last, and now in house milliseconds of uptime.
+    package var latest: (now: UInt64, answers: LatestAnswers) { state.withLock { (clock.now().uptime, $0.latest) } }
     package var figures: [BusFigures] { state.withLock { $0.figures } }
     /// The same of the last ten to twenty minutes.
     package var recentFigures: [BusFigures] {

@@ -40,9 +40,9 @@ package enum RunningAgent {
             settings: keeperSettings, start: start, key: parts.key, trust: nil, clock: clock, recorder: recorder,
             inbox: inbox, uplink: uplink, log: log, board: board)
 
-        board.set(CommissioningFile(folder: parts.settings.spool.path))
         let desk = BusDesk(perSecond: parts.settings.access.perSecond)
-        let context = ControlContext(settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock)
+        let context = ControlContext(
+            settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock, key: parts.key.publicKey)
         var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
         let reloader = Reloader(
@@ -52,7 +52,7 @@ package enum RunningAgent {
             var reloader = reloader
             reloader.serve()
         }
-        try serve(board, context, parts.settings, stop, log)
+        try serve(board, context, clock, stop, log)
         _ = try WorkerThread("signals") { awaitSignals(signals, inbox, reading.reloads) }
         log.line(
             .info, "started",
@@ -70,8 +70,10 @@ package enum RunningAgent {
 
     /// Opens what others may look at: control socket and figures.
     private static func serve(
-        _ board: StatusBoard, _ context: ControlContext, _ settings: AgentSettings, _ stop: Mailbox<Never>, _ log: Log
+        _ board: StatusBoard, _ context: ControlContext, _ clock: MachineClock, _ stop: Mailbox<Never>, _ log: Log
     ) throws {
+        let settings = try context.configured()
+        board.set(CommissioningFile(folder: settings.spool.path))
         // Until the keeper's first step, which brings the rest.
         var figures = AgentFigures()
         figures.gateway = settings.gateway.text
@@ -79,6 +81,10 @@ package enum RunningAgent {
         let listener = try ControlSocket.listen(settings.control, access: settings.access)
         _ = try WorkerThread("control") {
             ControlServer(listener: listener, context: context, log: log).run(stop: stop)
+        }
+        _ = try WorkerThread("shadow") {
+            var reader = ShadowReader(desk: context.desk, board: board.shadow, clock: clock, log: log)
+            reader.run(stop: stop)
         }
         guard let metrics = settings.metrics else { return }
         let port = MetricsPort(metrics, board: board, log: log)

@@ -52,6 +52,7 @@ package struct UnbelievedMessages: Hashable, Sendable {
 }
 
 package final class StatusBoard: Sendable {
+    let shadow = ShadowBoard()
     private let figures = Mutex(AgentFigures())
     private let service: Mutex<ServiceFigures>
     private let recorder: Recorder
@@ -84,6 +85,7 @@ package final class StatusBoard: Sendable {
         (figures.withLock { $0 }, service.withLock { $0 })
     }
 
+    var latest: (now: UInt64, answers: LatestAnswers) { recorder.latest }
     var readsWaiting: Int { recorder.waiting }
 
     /// Each bus that runs, with its figures.
@@ -117,6 +119,7 @@ package final class StatusBoard: Sendable {
         fields.append(
             "\"not_commissioned\":[\(notCommissioned.map { Self.quoted($0.meter.id.text) }.joined(separator: ","))]")
         fields += service.json
+        fields.append("\"shadow\":[\(shadow.lines.map(\.json).joined(separator: ","))]")
         fields.append("\"buses\":[\(busStatuses.map(\.json).joined(separator: ","))]")
         return "{" + fields.joined(separator: ",") + "}\n"
     }
@@ -125,7 +128,8 @@ package final class StatusBoard: Sendable {
     package var text: String {
         let (now, service) = snapshot
         let percent = now.spoolBytesMax == 0 ? 0 : now.spoolBytes * 100 / now.spoolBytesMax
-        var lines = [
+        var lines = wrong.map { "WRONG      " + $0 }
+        lines += [
             "gateway    \(now.gateway)", "stream     \(now.stream)",
             "records    \(now.head) signed, \(now.receipted) receipted of \(now.sendingStream)",
             "uplink     \(now.isConnected ? "connected" : "not connected"), \(now.inFlight) in flight, "
@@ -139,6 +143,7 @@ package final class StatusBoard: Sendable {
         lines +=
             commissioningLines + now.unbelieved.lines + now.enrolment.lines + service.lines
             + busStatuses.flatMap(\.lines)
+        lines += shadow.lines.map { "shadow     \($0.meter), \($0.shadow): \($0.text)" }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -1,16 +1,26 @@
 """The installer's tools against other people's meters, beside a running agent and without one. What is shown is compared with
 the words that the test put in; what the agent reads meanwhile is not disturbed."""
 
+import fcntl
+import io
 import logging
+import os
+import pty
+import select
+import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
+import termios
 import threading
 import time
 import unittest
 
+import cbor2
 from devices import Servers, Slave
+from formats import envelope
 from lone_agent import BIN, LoneAgent
 
 
@@ -55,6 +65,29 @@ def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
+
+
+def until(terminal: int, words: bytes) -> bytes:
+    """What a terminal shows up to `words`."""
+    shown = b""
+    deadline = time.monotonic() + 20
+    while words not in shown:
+        if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
+            raise AssertionError(f"{words!r} is not shown: {shown[-2000:]!r}")
+        shown += os.read(terminal, 65_536)
+    return shown
+
+
+def exported(data: bytes, key: bytes) -> list[dict]:
+    """The records of an export, each verified with pycose."""
+    found, stream = [], io.BytesIO(data)
+    while stream.tell() < len(data):
+        start = stream.tell()
+        cbor2.load(stream)
+        signed = envelope(data[start:stream.tell()], "record", str(start))
+        assert signed.signed_by(key), f"at {start}: not the gateway's"
+        found.append(signed.map(str(start)))
+    return found
 
 
 class Beside(unittest.TestCase):
@@ -193,6 +226,55 @@ class Beside(unittest.TestCase):
         self.assertNotIn("unit 3", shown)
         self.assertIn(f"      device: {self.line}\n      baud: 19200\n      parity: even", shown)
 
+    def test_watch_shows_what_is_read_and_leaves_the_terminal_as_it_was(self) -> None:
+        plain = self.tool("watch", "--times", 2, "--every", 200).stdout
+        self.assertRegex(plain, r"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ m-tcp 1-0:1\.8\.0 1234500 Wh age \d+ ms, good$")
+        self.assertNotIn("\x1b", plain)
+        only = self.tool("watch", "--times", 1, "--meter", "m-line").stdout
+        self.assertIn("m-line", only)
+        self.assertNotIn("m-tcp", only)
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        command = [str(BIN / "kilomint-agent"), "watch", "--every", "200", "--config", str(self.agent.config)]
+        with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave) as watch:
+            shown = until(master, b"1234500")
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 6, 40, 0, 0))
+            shown += until(master, b"more lines")
+            watch.send_signal(signal.SIGINT)
+            shown += until(master, b"\x1b[?1049l")
+            self.assertEqual(watch.wait(10), 0)
+        os.close(master)
+        os.close(slave)
+        self.assertTrue(shown.startswith(b"\x1b[?1049h\x1b[?25l"))
+        self.assertIn(b"\x1b[?25h", shown[-40:])
+
+    def test_plan_says_what_a_configuration_costs(self) -> None:
+        shown = self.tool("plan").stdout
+        self.assertIn(f"bus rtu:{self.line}: ", shown)
+        self.assertRegex(shown, r"uplink +\d+\.\d MB a month")
+        self.assertRegex(shown, r"spool +\d+ days")
+
+    def test_spool_is_looked_at_while_the_agent_runs(self) -> None:
+        shown = self.tool("spool", "status").stdout
+        self.assertIn("the running agent's spool", shown)
+        self.assertRegex(shown, r"stream +[0-9a-f]{16}: \d+ signed, 0 receipted")
+        sound = self.tool("spool", "verify").stdout
+        self.assertRegex(sound, r"\d+ records, \d+ bytes")
+        self.assertIn("every signature, chain, size and hash holds", sound)
+        out = self.agent.dir / "export.cbor"
+        self.tool("spool", "export", "--out", out)
+        records = exported(out.read_bytes(), self.agent.spki)
+        self.assertGreater(len(records), 2)
+        self.assertEqual([record[4] for record in records], list(range(1, len(records) + 1)))
+        # What is there is not written over.
+        again = self.tool("spool", "export", "--out", out, check=False)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("File exists", again.stderr)
+        # The file is the agent's alone while it runs.
+        held = self.agent.tool("spool", "verify", "--folder", self.agent.spool, "--key", self.agent.spki.hex(), check=False)
+        self.assertEqual(held.returncode, 1)
+        self.assertIn("is used by another process", held.stderr)
+
     def test_hostile_callers_stop_neither_tools_nor_reading(self) -> None:
         before = self.agent.status()["buses"][0]["requests"]
         path = str(self.agent.spool / "control.sock")
@@ -253,6 +335,54 @@ class Alone(unittest.TestCase):
             self.assertIn("stopped; what is above was found until then", words)
             # The line is free again.
             self.assertIn("directly", agent.tool("read", "--endpoint", f"rtu:{line}", "--unit", 2, "--function", 4, "--count", 2).stdout)
+
+    def test_a_copied_spool_is_verified_and_its_damage_named(self) -> None:
+        with Servers() as servers, LoneAgent() as agent:
+            agent.configure([f"{{tcp: 127.0.0.1:{servers.tcp(eastron())}, meters: [{{id: m, profile: eastron/sdm630}}]}}"])
+            agent.start()
+            agent.until("records", lambda: agent.status()["head"] >= 8)
+            agent.end(signal.SIGTERM)
+            sound = agent.tool("spool", "verify", "--config", agent.config).stdout
+            self.assertIn("every signature, chain, size and hash holds", sound)
+            copy = agent.dir / "copy"
+            copy.mkdir()
+            shutil.copy(agent.spool / "spool.db", copy)
+            verify = ("spool", "verify", "--folder", copy, "--key", agent.spki.hex())
+            self.assertIn("every signature", agent.tool(*verify).stdout)
+            with sqlite3.connect(copy / "spool.db") as base:
+                (data,) = base.execute("SELECT envelope FROM record WHERE position & 1099511627775 = 5").fetchone()
+                base.execute("UPDATE record SET envelope = ? WHERE position & 1099511627775 = 5", (data[:-1] + bytes([data[-1] ^ 1]),))
+                base.execute("DELETE FROM record WHERE position & 1099511627775 = 3")
+            damaged = agent.tool(*verify, check=False)
+            self.assertEqual(damaged.returncode, 1)
+            self.assertIn("record 4: follows 2: records between them are missing", damaged.stdout)
+            self.assertIn("record 5: is not signed by the gateway's key", damaged.stdout)
+            self.assertIn("2 things are wrong", damaged.stderr)
+            other = agent.tool("spool", "verify", "--folder", agent.spool, "--key", agent.spki[:-1].hex() + "00", check=False)
+            self.assertEqual(other.returncode, 1)
+
+    def test_a_shadow_profile_is_compared_and_never_signed(self) -> None:
+        with Servers() as servers, LoneAgent() as agent:
+            # sdm120 has energy and power where sdm630 has them, and swapped directions in a copy of it.
+            folder = agent.dir / "profiles"
+            shutil.copytree(agent.profiles, folder)
+            text = (folder / "eastron/sdm630.yaml").read_text().replace("eastron/sdm630", "eastron/new")
+            (folder / "eastron/new.yaml").write_text(text.replace("0x0048", "0x004A", 1).replace("address: 0x004A, type: f32, scale: 1000,\n     step: 1, resolution: 10}\n  # Active", "address: 0x0048, type: f32, scale: 1000,\n     step: 1, resolution: 10}\n  # Active", 1))
+            agent.profiles = folder
+            agent.configure([
+                f"{{tcp: 127.0.0.1:{servers.tcp(eastron())}, meters: [{{id: m, profile: eastron/sdm630, shadow: eastron/new}}]}}"])
+            agent.start()
+            agent.until("the shadow was read", lambda: len(agent.status()["shadow"]) == 3)
+            report = agent.tool("shadow", "--config", agent.config, check=False)
+            self.assertEqual(report.returncode, 1, report.stdout)
+            self.assertIn("m: eastron/new beside eastron/sdm630", report.stdout)
+            self.assertRegex(report.stdout, r"1-0:16\.7\.0  agrees over \d+ reads since \d{4}-")
+            self.assertRegex(report.stdout, r"1-0:1\.8\.0  DIFFERS, \d+ times: 6250, where eastron/sdm630 says 1234500")
+            self.assertIn("2 quantities differ", report.stderr)
+            self.assertIn("shadow profile differs", agent.log())
+            agent.end(signal.SIGTERM)
+            signed = {meter[4] for record in agent.records() if record[8] == 1 for meter in record[9][3]}
+            self.assertEqual(len(signed), 1)
 
 
 if __name__ == "__main__":

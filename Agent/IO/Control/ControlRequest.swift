@@ -5,6 +5,7 @@
 package struct ControlRequest: Hashable, Sendable {
     /// Bytes of the line without its end.
     package static let bytesMax = 4_096
+    package static let answerBytesMax = 1_048_576
     package static let pairsMax = 32
 
     package let verb: String
@@ -17,9 +18,16 @@ package struct ControlRequest: Hashable, Sendable {
 
     /// - Throws: ``ControlRefusal`` for what is no request.
     package init(parsing line: some Collection<UInt8>) throws(ControlRefusal) {
-        guard line.count <= Self.bytesMax else {
-            throw ControlRefusal("the request is longer than \(Self.bytesMax) bytes")
-        }
+        try self.init(parsing: line, bytesMax: Self.bytesMax)
+    }
+
+    /// A line of an answer, which may carry a record.
+    package init(longLine line: String) throws(ControlRefusal) {
+        try self.init(parsing: Array(line.utf8), bytesMax: Self.answerBytesMax)
+    }
+
+    private init(parsing line: some Collection<UInt8>, bytesMax: Int) throws(ControlRefusal) {
+        guard line.count <= bytesMax else { throw ControlRefusal("the line is longer than \(bytesMax) bytes") }
         let words = line.split(separator: 0x20, omittingEmptySubsequences: true)
         guard let first = words.first, let verb = Self.name(first) else {
             throw ControlRefusal("a request is: verb key=value …, with lower-case names")

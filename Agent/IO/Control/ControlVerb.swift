@@ -1,5 +1,6 @@
 // What may be asked for through the control socket. A verb is a value in a file of its own; ControlVerb.all lists them.
 
+package import Keys
 internal import Synchronization
 
 /// One thing a caller can ask the running agent for. The same code answers where no agent runs, for the tool itself.
@@ -22,7 +23,9 @@ package struct ControlVerb: Sendable {
     }
 
     /// Every verb there is.
-    package static let all: [ControlVerb] = [status, read, identify, scan, doctor, commission, replace, report]
+    package static let all: [ControlVerb] = [
+        status, read, identify, scan, doctor, commission, replace, report, watch, spool, shadow,
+    ]
 
     /// Runs the verb of `request`: refuses what no verb understands.
     package static func run(_ request: ControlRequest, _ caller: ControlCaller, _ context: ControlContext) throws {
@@ -53,17 +56,20 @@ package final class ControlContext: Sendable {
     package let keeper: Mailbox<KeeperEvent>?
     /// The house's clock; nil where no agent runs.
     package let clock: MachineClock?
+    /// The gateway's own; nil where no agent runs.
+    package let key: PublicKey?
     private let current: Mutex<AgentSettings?>
 
     package init(
         settings: AgentSettings?, desk: BusDesk, board: StatusBoard? = nil, keeper: Mailbox<KeeperEvent>? = nil,
-        clock: MachineClock? = nil
+        clock: MachineClock? = nil, key: PublicKey? = nil
     ) {
         current = Mutex(settings)
         self.desk = desk
         self.board = board
         self.keeper = keeper
         self.clock = clock
+        self.key = key
     }
 
     /// As they are in force; nil for a tool without a configuration.
