@@ -64,6 +64,8 @@ let package = Package(
         library("CModbus", "Shared/CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
         library("CMosquitto", "Shared/CMosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
         library("COpenSSL", "Shared/COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+        // No pkg-config: declarations alone. Linking libp11-kit would load it into every agent.
+        .systemLibrary(name: "CPKCS11", path: "Shared/CPKCS11", providers: [.apt(["libp11-kit-dev"])]),
         library("CSQLite", "Shared/CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
         library("CYAML", "Shared/CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
 
@@ -74,7 +76,7 @@ let package = Package(
         room("Evidence", "Shared/Evidence", ["CBOR", "Proofs", "Quantities"]),
         room("Metering", "Shared/Metering", ["CBOR", "Proofs", "Quantities", "Settings"]),
         room("Settings", "Shared/Settings", ["CYAML"]),
-        room("Keys", "Shared/Keys", ["COpenSSL", "Evidence", "Proofs", "Quantities"]),
+        room("Keys", "Shared/Keys", ["COpenSSL", "CPKCS11", "Evidence", "Proofs", "Quantities"]),
         room("HTTPS", "Shared/HTTPS", ["COpenSSL", "Keys"]),
         room("MQTT", "Shared/MQTT", ["CMosquitto", "Keys"]),
         room("Supervision", "Shared/Supervision"),

@@ -36,7 +36,8 @@ enum Commands {
         case "version", "--version": print(agentVersion)
         case "run":
             let arguments = try Arguments(rest, options: ["config"])
-            try RunningAgent.run(try AgentParts(try settings(arguments)))
+            let settings = try settings(arguments)
+            try RunningAgent.run(try AgentParts(settings, key: try AgentParts.key(settings)))
         case "init": try initialise(rest)
         case "enroll": try enroll(rest)
         case "renew": try renew(rest)
@@ -84,17 +85,24 @@ enum Commands {
     }
 
     private static func createKey(_ words: [String]) throws {
-        let arguments = try Arguments(words, options: ["out", "algorithm"])
+        let arguments = try Arguments(words, options: ["out", "store", "module", "pin-file", "device", "algorithm"])
         let algorithm: SignatureAlgorithm
         switch arguments.optional("algorithm") ?? "es256" {
         case "es256": algorithm = .es256
         case "ed25519": algorithm = .eddsa
         case let other: throw Arguments.Wrong(description: "--algorithm \(other) is not known; known: es256, ed25519")
         }
-        let path = try arguments.required("out")
-        let key = try PrivateKey.generate(algorithm)
-        try key.save(to: path)
-        print("\(path)  \(key.publicKey)")
+        guard let place = arguments.optional("store") ?? arguments.optional("out") else {
+            throw Arguments.Wrong(description: "--out FILE or --store PLACE is missing")
+        }
+        let store: KeyStore
+        do throws(KeyStoreError) {
+            store = try KeyStore(
+                place, module: arguments.optional("module"), pinFile: arguments.optional("pin-file"),
+                device: arguments.optional("device"))
+        } catch { throw Arguments.Wrong(description: error.description) }
+        let key = try PrivateKey.create(in: store, algorithm)
+        print("\(store)  \(key.publicKey)")
         print(key.publicKey.spki.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
     }
 

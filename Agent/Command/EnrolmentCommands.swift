@@ -66,9 +66,7 @@ extension Commands {
     }
 
     private static func key(_ settings: AgentSettings) throws -> PrivateKey {
-        do throws(KeyError) { return try PrivateKey.load(path: settings.key) } catch {
-            throw settings.error("key", settings.key, error.description)
-        }
+        try AgentParts.key(settings)
     }
 
     private static var enrolmentPort: Int { 8_443 }

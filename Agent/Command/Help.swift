@@ -31,7 +31,8 @@ enum Help {
           kilomint-agent report                      one page to hand over
           kilomint-agent shadow                      whether second profiles agree with the first
               These ask the running agent and stop nothing: kilomint-agent help COMMAND explains them.
-          kilomint-agent key create --out FILE [--algorithm es256|ed25519]
+          kilomint-agent key create --store FILE|pkcs11:...|tpm2:HANDLE [--module PATH] [--pin-file PATH]
+                                     [--device PATH] [--algorithm es256|ed25519]
                                                      make the gateway's key (mode 0600), print its public half
           kilomint-agent profile lint PATH...        say what is wrong with profiles: files, or folders of them
           kilomint-agent profile show FILE           print a profile as a table

@@ -14,11 +14,12 @@ package struct AgentParts {
     package let meters: [ConfiguredMeter]
     package let buses: [BusPlan]
 
+    /// - Parameter key: opened already; nil: it is opened here.
     /// - Throws: ``SettingsError`` naming the key whose file is at fault.
-    package init(_ settings: AgentSettings) throws(SettingsError) {
+    package init(_ settings: AgentSettings, key: PrivateKey? = nil) throws(SettingsError) {
         self.settings = settings
-        do throws(KeyError) { key = try PrivateKey.load(path: settings.key) } catch {
-            throw settings.error("key", settings.key, error.description)
+        do throws(KeyError) { self.key = if let key { key } else { try PrivateKey.load(settings.key) } } catch {
+            throw settings.error("key", settings.key.description, error.description)
         }
         (meters, buses) = try Self.buses(settings)
     }

@@ -2,6 +2,7 @@
 // every key with unit, default and range, and a test reads it.
 
 package import AgentCore
+package import Keys
 package import Metering
 package import Quantities
 package import Settings
@@ -51,7 +52,7 @@ package struct AgentSettings: Sendable {
 
     package var file: String
     package var gateway: Identifier
-    package var key: String
+    package var key: KeyStore
     /// Nil, as ``rootKey`` then is: the list that enrolment left counts.
     package var keyList: String?
     /// SPKI in hexadecimal, or a file with it or with PEM.
@@ -80,7 +81,7 @@ extension AgentSettings {
     package init(_ map: SettingsMap) throws(SettingsError) {
         file = map.file
         gateway = try map.value("gateway").name()
-        key = try map.value("key").path()
+        key = try KeyStore(try map.value("key"))
         keyList = try map.optional("key_list")?.path()
         rootKey = try map.optional("root_key")?.path()
         guard (keyList == nil) == (rootKey == nil) else {

@@ -28,15 +28,15 @@ package struct Initialisation: Sendable {
 
     /// Makes the gateway's key where there is none; whether it did.
     package static func makeKey(_ settings: AgentSettings) throws -> Bool {
-        do throws(KeyError) { _ = try PrivateKey.load(path: settings.key) } catch {
-            // Anything but "no such file" is a key that a person has to look at.
-            guard case .file(action: "open", path: _, reason: _) = error, !Self.isThere(settings.key) else {
-                throw settings.error("key", settings.key, error.description)
-            }
-            do { try PrivateKey.generate(.es256).save(to: settings.key) } catch KeyError.exists {
+        do throws(KeyError) { _ = try PrivateKey.load(settings.key) } catch {
+            // Anything but "no such file" is a key that a person has to look at. In a token or TPM `key create` makes one.
+            guard case .file(action: "open", path: _, reason: _) = error, let path = settings.key.path,
+                !Self.isThere(path)
+            else { throw settings.error("key", settings.key.description, error.description) }
+            do { _ = try PrivateKey.create(in: settings.key) } catch KeyError.exists {
                 return false  // Another init was faster.
             } catch {
-                throw settings.error("key", settings.key, "\(error)")
+                throw settings.error("key", path, "\(error)")
             }
             return true
         }

@@ -29,6 +29,8 @@ extension Keeper {
         if pending != nil { try commit(isFinal: false) }
         guard pending == nil, try openStreamIfNeeded() else { return }
         pending = try prepare()
+        // Not while the key's store does not sign: what was read would stand behind a birth that does not explain it.
+        guard unsigned == nil else { return }
         // A crash from here to the next commit loses what any crash loses: what was not stored.
         if pending != nil { try commit(isFinal: false) }
         self.exchange = nil

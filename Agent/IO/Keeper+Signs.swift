@@ -57,6 +57,6 @@ extension Keeper {
         return "\(planner.register.meters.count) meters; \(chain.head) records signed, \(waiting) not receipted; "
             + (window.isConnected
                 ? "broker connected" : session == nil ? enrolment.figures.short : "broker not connected")
-            + (isWritable ? "" : "; THE SPOOL REFUSES WRITES")
+            + (isWritable ? "" : "; THE SPOOL REFUSES WRITES") + (signerProblem == nil ? "" : "; THE KEY DOES NOT SIGN")
     }
 }

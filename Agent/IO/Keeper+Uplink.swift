@@ -102,12 +102,18 @@ extension Keeper {
     /// Signs a range as a skip and stores it. A crash before the store signs it again, unsent: the first one is gone.
     func skip(_ range: ForgottenRange, _ stream: StreamState) throws -> (envelope: [UInt8], through: UInt64)? {
         guard let previous = try link(before: range.first, stream) else { return stuck(range.first) }
-        let record = try Chain.sign(
-            .skip(range.skip),
-            at: RecordPlace(
-                gateway: settings.gateway, stream: stream.id, sequence: range.first, previous: previous),
-            clock: range.lastClock, completeThrough: range.completeThrough,
-            sign: { try SignedMessage.signing($0, as: .record, with: key) })
+        let record: ChainedRecord
+        do {
+            record = try Chain.sign(
+                .skip(range.skip),
+                at: RecordPlace(
+                    gateway: settings.gateway, stream: stream.id, sequence: range.first, previous: previous),
+                clock: range.lastClock, completeThrough: range.completeThrough,
+                sign: { try SignedMessage.signing($0, as: .record, with: key) })
+        } catch let error as KeyError {
+            signerFailed(error)
+            return nil  // Nothing was stored: the next attempt looks it up again.
+        }
         do { try spool.store(skip: record, of: range, in: stream) } catch {
             // Refused or unanswered: nothing is sent; the next attempt looks up what is stored by then, for making room
             // may have made the range longer.

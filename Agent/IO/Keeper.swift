@@ -64,6 +64,13 @@ package final class Keeper {
         let births: Int
     }
 
+    /// Cut and not signed yet: the key's store did not sign. Later reads wait behind it, see ``OpenCommit/readsMax``.
+    struct Unsigned {
+        let bodies: [PlannedBody]
+        let clock: RecordClock
+        let moment: Moment
+    }
+
     var settings: KeeperSettings
     let spool: Spool
     let reserve: SpoolReserve
@@ -84,6 +91,9 @@ package final class Keeper {
     var planner: CommitPlanner
     var chain: Chain
     var pending: Pending?
+    var unsigned: Unsigned?
+    /// Why the key's store does not sign; nil while it does.
+    var signerProblem: String?
     /// The last stream ended, and the one that follows is not open yet.
     var ending: Birth.Predecessor?
     var agent: AgentState
@@ -218,7 +228,7 @@ package final class Keeper {
     func commit(isFinal: Bool) throws {
         guard try openStreamIfNeeded() else { return }
         if pending == nil { pending = try prepare() }
-        agent.isClean = isFinal
+        agent.isClean = isFinal && unsigned == nil
         if let pending { agent.uptime = pending.uptime }
         var attempts = 0
         while attempts < 2 {
@@ -235,8 +245,35 @@ package final class Keeper {
         }
     }
 
-    /// Cuts and signs. The bytes are final from here on.
+    /// Cuts and signs; nil when there is nothing to say or the key's store does not sign. The bytes are final from here
+    /// on.
     func prepare() throws -> Pending? {
+        if unsigned == nil { unsigned = cut() }
+        guard let open = unsigned else { return nil }
+        var chain = self.chain
+        var records: [ChainedRecord] = []
+        do {
+            for planned in open.bodies {
+                records.append(
+                    try chain.append(
+                        planned.body, clock: open.clock, completeThrough: planned.completeThrough,
+                        sign: { try SignedMessage.signing($0, as: .record, with: key) }))
+            }
+        } catch let error as KeyError {
+            // A crash from here on loses what any crash loses; the next start says so.
+            signerFailed(error)
+            return nil
+        }
+        signerWorks()
+        unsigned = nil
+        agent.boot = open.clock.boot
+        return Pending(
+            records: records, chain: chain, uptime: open.moment.uptime,
+            births: records.filter { $0.kind == .birth }.count)
+    }
+
+    /// What was read and noticed since the last cut, as bodies; nil when that is nothing.
+    private func cut() -> Unsigned? {
         var (moment, cut, notices) = recorder.cut()
         if let early = opening {
             cut = early.joined(cut)
@@ -250,18 +287,7 @@ package final class Keeper {
         let bodies = planner.bodies(
             CommitPlanner.Input(cut: cut, notices: notices, clock: clock, monotonic: moment.monotonic))
         report(notices)
-        guard !bodies.isEmpty else { return nil }
-        var chain = self.chain
-        var records: [ChainedRecord] = []
-        for planned in bodies {
-            records.append(
-                try chain.append(
-                    planned.body, clock: clock, completeThrough: planned.completeThrough,
-                    sign: { try SignedMessage.signing($0, as: .record, with: key) }))
-        }
-        agent.boot = clock.boot
-        return Pending(
-            records: records, chain: chain, uptime: moment.uptime, births: records.filter { $0.kind == .birth }.count)
+        return bodies.isEmpty ? nil : Unsigned(bodies: bodies, clock: clock, moment: moment)
     }
 
     private func store(_ records: [ChainedRecord]) throws {

@@ -22,6 +22,7 @@ extension StatusBoard {
             ("spool_bytes", .gauge, "Bytes in use.", Int64(now.spoolBytes)),
             ("spool_bytes_max", .gauge, "Bytes allowed.", Int64(now.spoolBytesMax)),
             ("spool_writable", .gauge, "0 while the disk refuses commits.", now.isWritable ? 1 : 0),
+            ("key_signs", .gauge, "0 while the key's store does not sign.", service.signerProblem == nil ? 1 : 0),
             ("reads_waiting", .gauge, "Reads that wait for the next commit.", Int64(readsWaiting)),
             (
                 "receipts_refused_total", .counter, "Not signed by a key that may.",

@@ -58,6 +58,9 @@ struct Reloader {
             guard board.snapshot.figures.isWritable else {
                 return refuse("the spool refuses commits: reload when it takes them again", [])
             }
+            if let problem = board.snapshot.service.signerProblem {
+                return refuse("the key does not sign: \(problem)", [])
+            }
             try apply(parts, requests)
         } catch let error as SettingsError {
             let fields: [(String, String?)] = [

@@ -90,3 +90,42 @@ static inline void kilomint_certificate_stack_free(STACK_OF(X509) *stack) { sk_X
 static inline STACK_OF(X509) *kilomint_pkcs7_certificates(PKCS7 *message) {
     return PKCS7_type_is_signed(message) && message->d.sign != NULL ? message->d.sign->cert : NULL;
 }
+
+// Keys that never leave a device: an EC_KEY whose signing is ours. The functions are deprecated in OpenSSL 3 in favour of
+// providers, and work in all of OpenSSL 3.
+
+typedef ECDSA_SIG *(*kilomint_device_sign)(
+    const unsigned char *digest, int count, const BIGNUM *kinv, const BIGNUM *r, EC_KEY *key);
+
+/// A method like OpenSSL's own but for signing. Never freed: one for the life of the process.
+static inline EC_KEY_METHOD *kilomint_device_method(kilomint_device_sign sign) {
+    EC_KEY_METHOD *method = EC_KEY_METHOD_new(EC_KEY_OpenSSL());
+    if (!method) return NULL;
+    int (*plain)(int, const unsigned char *, int, unsigned char *, unsigned int *, const BIGNUM *, const BIGNUM *, EC_KEY *);
+    int (*setup)(EC_KEY *, BN_CTX *, BIGNUM **, BIGNUM **);
+    EC_KEY_METHOD_get_sign(method, &plain, &setup, NULL);
+    EC_KEY_METHOD_set_sign(method, plain, setup, sign);
+    return method;
+}
+
+/// Where the device stands in such a key; `release` gets it when the key is freed.
+static inline int kilomint_device_index(CRYPTO_EX_free *release) {
+    return CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_EC_KEY, 0, NULL, NULL, NULL, release);
+}
+
+/// A P-256 key of an uncompressed point; NULL when it is no point, and then `device` is not taken over.
+static inline EVP_PKEY *kilomint_device_key(
+    const unsigned char *point, size_t count, const EC_KEY_METHOD *method, int index, void *device) {
+    EC_KEY *key = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+    EVP_PKEY *result = EVP_PKEY_new();
+    if (key && result && EC_KEY_oct2key(key, point, count, NULL) && EC_KEY_set_method(key, method)
+        && EVP_PKEY_set1_EC_KEY(result, key) && EC_KEY_set_ex_data(key, index, device)) {
+        EC_KEY_free(key);
+        return result;
+    }
+    EC_KEY_free(key);
+    EVP_PKEY_free(result);
+    return NULL;
+}
+
+static inline void *kilomint_device_of(const EC_KEY *key, int index) { return EC_KEY_get_ex_data(key, index); }

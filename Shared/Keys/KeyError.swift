@@ -20,6 +20,8 @@ package enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
     case mismatched(path: String)
     /// There is a file of this name already; a key is never overwritten.
     case exists(path: String)
+    /// A token or TPM: where, what is wrong with it, and whether it may end by itself (unplugged, busy) or not (PIN).
+    case store(place: String, problem: String, isPassing: Bool)
     /// OpenSSL refused something that cannot fail with sound memory and a sound library.
     case library(call: String)
 
@@ -49,6 +51,8 @@ package enum KeyError: Error, Hashable, Sendable, CustomStringConvertible {
             "private and public half of the key in \(path) do not belong together: restore the file from its backup"
         case .exists(let path):
             "\(path) exists already and a key is never overwritten: move it away first"
+        case .store(let place, let problem, _):
+            "key \(place) \(problem)"
         case .library(let call):
             "OpenSSL's \(call) failed: check the installation of libcrypto and the free memory"
         }

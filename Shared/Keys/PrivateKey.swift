@@ -1,4 +1,4 @@
-// A private key kept in a file: make, load, save, sign. Other stores (PKCS#11, TPM) are not here.
+// A private key: make, load, save, sign. In a file its bytes are here; in a token or TPM only the way to ask it is.
 
 internal import COpenSSL
 package import Evidence
@@ -16,9 +16,12 @@ package final class PrivateKey: @unchecked Sendable {
     package var kid: [UInt8] { publicKey.kid }
     /// EVP_PKEY: only read, never kept beyond this object's life.
     let handle: OpaquePointer
+    /// Set when the key lies in a device, which signs.
+    private let device: (any KeyDevice)?
 
     /// Takes ownership of `key` in every case.
-    private init(owning key: OpaquePointer) throws(KeyError) {
+    private init(owning key: OpaquePointer, device: (any KeyDevice)? = nil) throws(KeyError) {
+        self.device = device
         var encoded: UnsafeMutablePointer<UInt8>?
         let count = i2d_PUBKEY(key, &encoded)
         guard count > 0, let encoded else {
@@ -45,6 +48,39 @@ package final class PrivateKey: @unchecked Sendable {
             }
         guard let key else { throw .library(call: "EVP_PKEY_Q_keygen") }
         return try PrivateKey(owning: key)
+    }
+
+    // MARK: Store
+
+    /// The key at its place, ready to sign. A PKCS#11 library is loaded only for a PKCS#11 key.
+    ///
+    /// - Throws: ``KeyError``; `.store` with `isPassing` when trying again may help.
+    package static func load(_ store: KeyStore) throws(KeyError) -> PrivateKey {
+        switch store {
+        case .file(let path): try load(path: path)
+        case .pkcs11(let place): try PrivateKey(device: try PKCS11Key(place))
+        case .tpm2(let place): try PrivateKey(device: try TPMKey(place))
+        }
+    }
+
+    /// Makes a key where it will stay: a token's or TPM's (P-256) never leaves it. Never replaces one.
+    package static func create(in store: KeyStore, _ algorithm: SignatureAlgorithm = .es256) throws -> PrivateKey {
+        switch store {
+        case .file(let path):
+            let key = try generate(algorithm)
+            try key.save(to: path)
+            return key
+        case .pkcs11(let place):
+            guard algorithm == .es256 else { throw KeyStoreError("tokens make P-256 keys (es256)") }
+            return try PrivateKey(device: try PKCS11Key.create(place))
+        case .tpm2(let place):
+            guard algorithm == .es256 else { throw KeyStoreError("TPMs make P-256 keys (es256)") }
+            return try PrivateKey(device: try TPMKey.create(place))
+        }
+    }
+
+    private convenience init(device: any KeyDevice) throws(KeyError) {
+        try self.init(owning: try evpKey(of: device), device: device)
     }
 
     // MARK: File
@@ -136,6 +172,7 @@ package final class PrivateKey: @unchecked Sendable {
 
     /// 64 raw bytes over `bytes`: r ‖ s (RFC 9053 §2.1) or R ‖ S (RFC 8032). ES256 signatures differ each time.
     package func sign(_ bytes: [UInt8]) throws(KeyError) -> [UInt8] {
+        if let device { return try device.sign(digest: sha256(bytes)) }
         guard let context = EVP_MD_CTX_new() else { throw .library(call: "EVP_MD_CTX_new") }
         defer { EVP_MD_CTX_free(context) }
         let digest = algorithm == .es256 ? EVP_sha256() : nil

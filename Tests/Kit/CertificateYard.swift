@@ -52,6 +52,19 @@ package final class CertificateYard: Sendable {
         try await openssl(words)
     }
 
+    /// A certificate for a key that only its device has: the CA is given the public half (SPKI).
+    package func certify(_ name: String, spki: [UInt8], by ca: String = "ca") async throws {
+        try Workplace.write(spki, to: file("\(name).spki"))
+        try await openssl("genpkey", "-algorithm", "ed25519", "-out", file("\(name).any"))
+        try await openssl(
+            "req", "-new", "-key", file("\(name).any"), "-subj", "/CN=\(name)", "-out", file("\(name).csr"))
+        try await openssl(
+            "pkey", "-pubin", "-inform", "DER", "-in", file("\(name).spki"), "-pubout", "-out", file("\(name).pub"))
+        try await openssl(
+            "x509", "-req", "-in", file("\(name).csr"), "-CA", file("\(ca).pem"), "-CAkey", file("\(ca).key"),
+            "-CAcreateserial", "-force_pubkey", file("\(name).pub"), "-days", "2", "-out", file("\(name).pem"))
+    }
+
     package func openssl(_ words: String...) async throws { try await openssl(words) }
 
     private func openssl(_ words: [String]) async throws {

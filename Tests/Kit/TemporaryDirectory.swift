@@ -63,6 +63,10 @@ package enum Workplace {
         try text.write(toFile: path, atomically: false, encoding: .utf8)
     }
 
+    package static func write(_ bytes: [UInt8], to path: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+
     /// A file's text; `path` is absolute or starts at the root of the repository.
     package static func text(of path: String) throws -> String { String(decoding: try bytes(of: path), as: UTF8.self) }
 }

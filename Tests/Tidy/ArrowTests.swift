@@ -21,6 +21,7 @@ private let reserved: [String: [String]] = [
     "CLinux": ["Agent/IO"],
     "CModbus": ["Tests/Plant/Command"],
     "CMosquitto": ["Shared/MQTT"],
+    "CPKCS11": ["Shared/Keys"],
     "CSQLite": ["Agent/IO"],
     "CYAML": ["Shared/Settings"],
     "GRDB": ["Collector/Journal"],
