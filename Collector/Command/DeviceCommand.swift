@@ -14,7 +14,15 @@ internal import Quantities
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "device", abstract: "Lets gateways enrol, and ends what they may.",
-        subcommands: [ClaimDevice.self, RevokeDevice.self])
+        subcommands: [ListDevices.self, ClaimDevice.self, RevokeDevice.self, UnlockDevice.self])
+}
+
+/// The house that is spoken to.
+struct HouseOptions: ParsableArguments {
+    @Option(help: "the house, e.g. http://127.0.0.1:8080") var url: String
+    @Option(name: .customLong("token-file"), help: "bearer token of role operator") var tokenFile: String?
+
+    func client() throws -> HouseClient { try HouseClient(url: url, tokenFile: tokenFile) }
 }
 
 /// The house that is spoken to, and who signs.
@@ -53,6 +61,62 @@ struct DeviceStanding: Decodable {
     let enrolment_port: Int?
     let server_names: [String]?
     let claim_lifetime_ms: Int64?
+}
+
+struct ListDevices: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Shows where each gateway stands between its registration and its readings.")
+
+    @OptionGroup var options: HouseOptions
+
+    private struct List: Decodable { let items: [Device], next: String? }
+
+    private struct Device: Decodable {
+        let gateway: String
+        let state: String
+        let claim_expires: String?
+        let certificate_until: String?
+        let last_record_at: String?
+        let kid: String?
+
+        var line: [String] {
+            [gateway, state, kid ?? "-", claim_expires ?? "-", certificate_until ?? "-", last_record_at ?? "-"]
+        }
+    }
+
+    func run() async throws {
+        var rows = [["GATEWAY", "STATE", "KEY", "CLAIM UNTIL", "CERTIFICATE UNTIL", "LAST RECORD"]]
+        var cursor = "0"
+        while true {
+            guard let bytes = try await options.client().get("/v1/devices?limit=500&cursor=\(cursor)") else { return }
+            let list = try JSONDecoder().decode(List.self, from: Data(bytes))
+            rows += list.items.map(\.line)
+            guard let next = list.next else { break }
+            cursor = next
+        }
+        let widths = (0..<6).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        for row in rows {
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            print(cells.joined(separator: "  "))
+        }
+    }
+}
+
+struct UnlockDevice: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unlock", abstract: "Forgets the wrong secrets that locked a gateway's claim.")
+
+    @Argument(help: "gateway id") var gateway: String
+    @OptionGroup var options: HouseOptions
+
+    func validate() throws {
+        guard Identifier(gateway) != nil else { throw ValidationError("GATEWAY: 1 … 40 characters a-z 0-9 -") }
+    }
+
+    func run() async throws {
+        _ = try await options.client().post("/v1/devices/\(gateway)/unlock", [])
+        print("The claim of \(gateway) is unlocked.")
+    }
 }
 
 struct ClaimDevice: AsyncParsableCommand {

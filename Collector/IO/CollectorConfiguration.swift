@@ -36,6 +36,8 @@ package struct CollectorConfiguration: Sendable {
         /// Both or neither.
         package let certificateFile: String?
         package let keyFile: String?
+        /// The collector keeps the clients and roles of Mosquitto's dynamic-security plugin in step with the registry.
+        package let hasDynamicSecurity: Bool
         /// Connections, each with an equal share of the partitions: 1, 2, 4 … 64.
         package let partitions: Int
     }
@@ -131,6 +133,7 @@ package struct CollectorConfiguration: Sendable {
             passwordFile: try map.optional("password_file")?.path(),
             clientID: try map.optional("client_id")?.text(1...64) ?? "kilomint-collector",
             tlsCAFile: authorities, certificateFile: certificate, keyFile: key,
+            hasDynamicSecurity: try map.optional("dynamic_security")?.bool() ?? false,
             partitions: try map.optional("partitions")?.choice(
                 PartitionShare.counts.map { (name: "\($0)", value: $0) }) ?? 1)
     }

@@ -42,6 +42,13 @@ package struct GatewayKeys: Hashable, Sendable {
         return gateway?.vouchedKeys.last?.spki == spki
     }
 
+    /// Whether any key of the gateway counts: it may speak to the broker.
+    package func maySpeak(_ gateway: GatewayState?) -> Bool {
+        if keys.contains(where: \.mayOpen) { return true }
+        guard let last = gateway?.vouchedKeys.last else { return false }
+        return !isRevoked(last.spki, in: gateway)
+    }
+
     /// The key that must have signed: the one in force at the number; for a stream not seen yet one that may open it.
     func key(of message: SignedMessage, at place: RecordPlace, in gateway: GatewayState?) -> [UInt8]? {
         func isNamed(_ spki: [UInt8]) -> Bool { KeyID.kid(ofSPKI: spki) == message.kid }

@@ -89,6 +89,10 @@ enum OpenAPI {
             status: 201),
         Operation(
             "post", "/v1/reviews", .operator, "Submit a signed review of a day", body: .envelope("review"), status: 201),
+        Operation("get", "/devices", .viewer, "The devices' page", answer: "text/html"),
+        Operation("get", "/devices/fragment", .viewer, "The devices' page's changing part", answer: "text/html"),
+        Operation("get", "/v1/devices", .viewer, "Every gateway from registration to first reading", query: page),
+        Operation("post", "/v1/devices/{gateway}/unlock", .operator, "Unlock a claim after wrong secrets"),
         Operation("get", "/v1/devices/{gateway}", .operator, "What a gateway needs to enrol"),
         Operation(
             "post", "/v1/registrations", .operator, "Register a device, a key, an entity or an organisation",

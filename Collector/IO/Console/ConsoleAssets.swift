@@ -57,6 +57,14 @@ enum ConsoleAssets {
         a:hover, a:focus-visible { text-decoration-color: var(--mint); }
         .state { color: var(--soft); }
         .state.settled { color: var(--mint); }
+        .state.waiting { color: var(--ink); font-weight: 500; }
+        .state.wrong { color: var(--amber); font-weight: 500; }
+        .steps { margin: 0; padding-left: 20px; }
+        .steps li { margin: 0 0 10px; }
+        .steps code { overflow-wrap: anywhere; }
+        h1 a { text-decoration: none; }
+        .devices small { color: var(--soft); }
+        .devices em { color: var(--amber); font-style: normal; }
         .dot { display: inline-block; width: 7px; height: 7px; border-radius: 50%; background: var(--amber); margin-left: 8px; vertical-align: 1px; }
         .dot.on { background: var(--mint); }
         td[data-label="Gateway"] span { white-space: nowrap; }
@@ -92,7 +100,7 @@ enum ConsoleAssets {
           async function refresh() {
             try {
               if (!document.hidden) {
-                const answer = await fetch('/console/fragment', { headers: { Accept: 'text/html' } });
+                const answer = await fetch(chain.dataset.fragment, { headers: { Accept: 'text/html' } });
                 if (answer.ok) { chain.innerHTML = await answer.text(); failures = 0; } else { failures++; }
               }
             } catch { failures++; }

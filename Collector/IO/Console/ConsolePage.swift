@@ -5,6 +5,11 @@ internal import Quantities
 enum ConsolePage {
     /// The whole document.
     static func document(_ model: ConsoleModel) -> String {
+        document(title: model.tenant, refreshedBy: "/console/fragment", content: fragment(model))
+    }
+
+    /// A page of the console; its script fetches `path` and puts it into `main`.
+    static func document(title: String, refreshedBy path: String, content: String) -> String {
         """
         <!doctype html>
         <html lang="en">
@@ -12,15 +17,15 @@ enum ConsolePage {
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <meta name="color-scheme" content="light dark">
-        <title>Kilomint — \(escape(model.tenant))</title>
+        <title>Kilomint — \(escape(title))</title>
         <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='%2317936b'/%3E%3C/svg%3E">
         <link rel="stylesheet" href="/console.css">
         <noscript><meta http-equiv="refresh" content="5"></noscript>
         <script src="/console.js" defer></script>
         </head>
         <body>
-        <main id="chain">
-        \(fragment(model))
+        <main id="chain" data-fragment="\(path)">
+        \(content)
         </main>
         </body>
         </html>
@@ -40,7 +45,7 @@ enum ConsolePage {
         return """
             <header>
             <h1><span class="mint">Kilomint</span> <small>\(escape(model.tenant))</small></h1>
-            <p class="clock"><time datetime="\(model.now)">\(clock(model.now))</time> <span class="tag">\(mode)</span></p>
+            <p class="clock"><a href="/devices">Devices</a> · <time datetime="\(model.now)">\(clock(model.now))</time> <span class="tag">\(mode)</span></p>
             </header>
             """
     }

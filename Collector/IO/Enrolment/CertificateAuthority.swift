@@ -159,8 +159,9 @@ package struct CertificateAuthority: Sendable {
         _ names: [String], spki: [UInt8], lifetime: Int64 = serverLifetime, now: UTCInstant
     ) throws -> Issued {
         let alternatives = SubjectAlternativeNames(try names.map(Self.generalName))
-        return try issue(
-            names[0], spki: spki, lifetime: lifetime, now: now, usage: .serverAuth, names: alternatives)
+        // Under a CA with name constraints OpenSSL takes an address in the common name for a host's name, and refuses it.
+        let common = names.first { Self.ipAddress($0) == nil } ?? "server"
+        return try issue(common, spki: spki, lifetime: lifetime, now: now, usage: .serverAuth, names: alternatives)
     }
 
     private func issue(

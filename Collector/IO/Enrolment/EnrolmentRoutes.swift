@@ -29,6 +29,8 @@ struct EnrolmentRoutes: Sendable {
     static let bodyBytesMax = 8192
     /// A body that takes longer is cut.
     static let bodyDeadline: Duration = .seconds(10)
+    /// Of 50 ms each.
+    static let letInSteps = 100
     /// Bytes of the Authorization header read at most.
     static let credentialsBytesMax = 512
 
@@ -47,6 +49,7 @@ struct EnrolmentRoutes: Sendable {
             let (gateway, secret) = try credentials(request)
             let body = try await Self.body(request)
             let key = try await house.enrol(gateway, secret: secret, request: try Self.decoded(body))
+            await letIn(gateway)
             return try await certificate(gateway, key)
         }
         est.post("simplereenroll") { request, context in
@@ -170,6 +173,15 @@ struct EnrolmentRoutes: Sendable {
             to: gateway)
         return Self.bag(
             CertificateBag.der([issued.certificate]), type: "application/pkcs7-mime; smime-type=certs-only")
+    }
+
+    /// Waits until the broker knows the gateway, so that its first connection is not refused; not for ever.
+    private func letIn(_ gateway: Identifier) async {
+        for _ in 0..<Self.letInSteps {
+            if await house.brokerKnows(gateway) { return }
+            // Cancelled: the client is gone, nobody waits any more.
+            do { try await Task.sleep(for: .milliseconds(50)) } catch { return }
+        }
     }
 
     private static func bag(_ der: [UInt8], type: String) -> Response {

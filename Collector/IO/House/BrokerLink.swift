@@ -24,6 +24,7 @@ actor BrokerLink: Service {
     private let logger: Logger
     private var waiting: [OutgoingMessage] = []
     private var isConnected = false
+    private let managesRoster: Bool
 
     init(
         house: House, broker: CollectorConfiguration.Broker, tls: TLSClient?, password: String?, share: PartitionShare,
@@ -37,6 +38,9 @@ actor BrokerLink: Service {
             password: password,
             tls: tls,
             subscriptions: share.filters.map { MQTTSubscription($0) })
+        // One session speaks to the plugin: what it answers comes to all that listen.
+        managesRoster = broker.hasDynamicSecurity && share.number == 0
+        if managesRoster { options.subscriptions.append(MQTTSubscription(BrokerRoster.answerTopic)) }
         // The broker keeps what arrives while we are away, up to its own bound; gateways send the rest again.
         options.cleanStart = false
         options.sessionExpirySeconds = 86_400
@@ -56,11 +60,14 @@ actor BrokerLink: Service {
             var messages: [IncomingMessage] = []
             for event in events {
                 switch event {
+                case .message(let message) where managesRoster && message.topic == BrokerRoster.answerTopic:
+                    await house.take(brokerAnswer: message.payload)
                 case .message(let message):
                     messages.append(IncomingMessage(topic: message.topic, payload: message.payload))
                 case .connected:
                     isConnected = true
                     await house.wantAllReceipts()
+                    if managesRoster { await house.brokerConnected() }
                     await house.note(share, isConnected: true)
                     logger.info("connected to the broker")
                 case .disconnected(let reason, _):
@@ -78,6 +85,15 @@ actor BrokerLink: Service {
             }
             let outgoing = messages.isEmpty ? await house.dueReceipts(share) : await house.take(messages, share)
             publish(outgoing, session)
+            if managesRoster, isConnected { await command(session) }
+        }
+    }
+
+    /// What cannot go out now is asked for again: the roster waits for an answer, then begins anew.
+    private func command(_ session: MQTTSession) async {
+        guard let command = await house.nextBrokerCommand() else { return }
+        do { _ = try session.publish(topic: BrokerRoster.commandTopic, payload: command) } catch {
+            logger.warning("the broker's plugin could not be asked: \(error)")
         }
     }
 

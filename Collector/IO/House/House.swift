@@ -53,6 +53,9 @@ actor House {
     var certificates: [Identifier: IssuedCertificate] = [:]
     /// What gateways are told when they enrol; nil without an enrolment port.
     var enrolment: (configuration: EnrolmentConfiguration, authority: CertificateAuthority)?
+    /// Nil when the broker's clients are somebody else's business.
+    var roster: BrokerRoster?
+    var wanted: WantedGateways?
     /// One window is computed at a time.
     var isComputing = false
     /// Why a window cannot go on, for people.
@@ -84,6 +87,8 @@ actor House {
         try Self.require(keys, fit: state.genesis)
         intake = IntakeState(clock: configuration.clock)
         admission = Admission()
+        let broker = configuration.broker
+        roster = broker.hasDynamicSecurity ? BrokerRoster(own: broker.username ?? "collector") : nil
     }
 
     private static func require(_ keys: HouseKeys, fit genesis: Genesis) throws {

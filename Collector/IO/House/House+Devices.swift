@@ -1,0 +1,142 @@
+// Gateways as devices: where each stands between its registration and its first reading. For people; decides nothing.
+
+internal import CollectorCore
+internal import Evidence
+internal import Quantities
+
+/// One gateway on the page /devices.
+struct DeviceStatus: Sendable {
+    enum Stage: String, Sendable {
+        /// No key counts and no claim is open.
+        case registered
+        case claimOpen = "claim open"
+        case claimLocked = "claim locked"
+        case claimExpired = "claim expired"
+        /// A key counts; nothing was received yet.
+        case enrolled
+        case alive
+        case offline
+        case revoked
+    }
+
+    struct Meter: Sendable {
+        let id: Identifier
+        let device: String
+        let serial: String
+        let point: Identifier?
+    }
+
+    let gateway: Identifier
+    let entity: Identifier
+    let stage: Stage
+    /// In house time.
+    let claimExpires: UTCInstant?
+    let wrongSecrets: Int
+    /// First 8 bytes of the key's digest, hexadecimal.
+    let kid: String?
+    let keySince: UTCInstant?
+    /// On the machine's clock.
+    let certificateUntil: UTCInstant?
+    let isLetIn: Bool?
+    let records: UInt64
+    let lastRecordAt: UTCInstant?
+    let stream: String?
+    let reason: String?
+    let meters: [Meter]
+}
+
+struct DeviceModel: Sendable {
+    let tenant: String
+    let now: UTCInstant
+    let isEnrolmentOpen: Bool
+    /// `https://HOST:PORT`, as gateways call it.
+    let enrolmentURL: String?
+    let devices: [DeviceStatus]
+}
+
+extension House {
+    func deviceModel() -> DeviceModel {
+        // What a revocation of this very millisecond ends is ended.
+        let instant = decisionTime() + 1
+        let plant = state.registry.plant(at: instant)
+        let url = enrolment.map {
+            "https://\($0.configuration.serverNames.first ?? "HOST"):\($0.configuration.port)"
+        }
+        var points: [Identifier: Identifier] = [:]
+        for point in plant.sites.flatMap(\.meteringPoints) { for meter in point.meters { points[meter] = point.id } }
+        let devices = state.registry.gatewayIDs(at: instant).compactMap { device($0, at: instant, points) }
+        return DeviceModel(
+            tenant: state.genesis.tenant.text, now: now(), isEnrolmentOpen: enrolment != nil, enrolmentURL: url,
+            devices: devices)
+    }
+
+    private func device(
+        _ id: Identifier, at instant: UTCInstant, _ points: [Identifier: Identifier]
+    ) -> DeviceStatus? {
+        guard let known = state.registry.gateway(id, at: instant) else { return nil }
+        let board = gateways.gateway(id)
+        let claim = state.registry.claim(of: id, at: instant)
+        let key = state.registry.standingKey(of: id, at: instant)
+        let revocation = state.registry.revocation(of: id, at: instant)
+        let isEnrolled = state.registry.gatewayKeys(id, at: instant)?.maySpeak(intake.gateway(id)) == true
+        let meters = state.registry.meters(of: id, at: instant).map {
+            DeviceStatus.Meter(
+                id: $0.id, device: "\($0.vendor) \($0.model)", serial: $0.serial, point: points[$0.id])
+        }
+        return DeviceStatus(
+            gateway: id, entity: known.entity,
+            stage: stage(claim, isEnrolled: isEnrolled, isRevoked: revocation != nil, board, at: instant),
+            claimExpires: claim.flatMap { $0.boundKey == nil ? $0.claim.expires : nil },
+            wrongSecrets: claim.map { attempts.wrongSecrets($0.id) } ?? 0,
+            kid: isEnrolled ? key.map { KeyID.kid(ofSPKI: $0.spki).hex } : nil, keySince: isEnrolled ? key?.since : nil,
+            certificateUntil: issued(to: id)?.notAfter, isLetIn: roster.map { $0.known.contains(id) },
+            records: board?.records ?? 0, lastRecordAt: board?.lastRecordAt,
+            stream: intake.gateway(id)?.open?.description, reason: isEnrolled ? nil : revocation?.reason,
+            meters: meters)
+    }
+
+    private func stage(
+        _ claim: StandingClaim?, isEnrolled: Bool, isRevoked: Bool, _ board: GatewayBoard.Gateway?,
+        at instant: UTCInstant
+    ) -> DeviceStatus.Stage {
+        // A new claim of an enrolled gateway is what its operator waits for.
+        if let claim, claim.boundKey == nil {
+            if attempts.isLocked(claim.id) { return .claimLocked }
+            if instant < claim.claim.expires { return .claimOpen }
+            if !isEnrolled { return .claimExpired }
+        }
+        guard isEnrolled else { return isRevoked ? .revoked : .registered }
+        guard let board, board.records > 0 else { return .enrolled }
+        return board.isOnline ? .alive : .offline
+    }
+
+    func unlock(_ gateway: Identifier) -> Bool {
+        guard let claim = state.registry.claim(of: gateway, at: decisionTime()) else { return false }
+        attempts.unlock(claim.id)
+        return true
+    }
+}
+
+extension DeviceStatus {
+    var json: JSON {
+        .object([
+            ("gateway", .string(gateway.text)), ("entity", .string(entity.text)), ("state", .string(stage.rawValue)),
+            ("claim_expires", .optional(claimExpires?.description)), ("wrong_secrets", .int(Int64(wrongSecrets))),
+            ("kid", .optional(kid)), ("key_since", .optional(keySince?.description)),
+            ("certificate_until", .optional(certificateUntil?.description)),
+            ("let_in", isLetIn.map { .bool($0) } ?? .null), ("records", .count(records)),
+            ("last_record_at", .optional(lastRecordAt?.description)), ("stream", .optional(stream)),
+            ("reason", .optional(reason)),
+            (
+                "meters",
+                .array(
+                    meters.map {
+                        .object([
+                            ("meter", .string($0.id.text)), ("device", .string($0.device)),
+                            ("serial", .string($0.serial)), ("metering_point", .optional($0.point?.text)),
+                        ])
+                    })
+            ),
+        ])
+    }
+}
