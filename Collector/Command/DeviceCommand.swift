@@ -14,7 +14,10 @@ internal import Quantities
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "device", abstract: "Lets gateways enrol, and ends what they may.",
-        subcommands: [ListDevices.self, ClaimDevice.self, RevokeDevice.self, UnlockDevice.self])
+        subcommands: [
+            ListDevices.self, ClaimDevice.self, RevokeDevice.self, SignDraft.self, SubmitDraft.self,
+            UnlockDevice.self,
+        ])
 }
 
 /// The house that is spoken to.
@@ -29,13 +32,25 @@ struct HouseOptions: ParsableArguments {
 struct DeviceOptions: ParsableArguments {
     @Option(help: "the house, e.g. http://127.0.0.1:8080") var url: String
     @Option(name: .customLong("token-file"), help: "bearer token of role operator") var tokenFile: String
-    @Option(help: "private key that signs; may be repeated") var key: [String]
+    @Option(help: "private key that signs; may be repeated") var key: [String] = []
+    @Option(
+        help: "write an unsigned draft here instead: persons sign it elsewhere (`device sign`), then `device submit`")
+    var draft: String?
 
     func client() throws -> HouseClient { try HouseClient(url: url, tokenFile: tokenFile) }
 
-    /// Signs and hands in; a house that refuses says why.
+    func validate() throws {
+        guard key.isEmpty != (draft == nil) else {
+            throw ValidationError(
+                "give --key for everybody who signs here, or --draft FILE to have it signed elsewhere")
+        }
+    }
+
+    /// Signs and hands in, or writes a draft; a house that refuses says why.
     func register(_ body: Registration.Body, number: UInt64, effectiveFrom: UTCInstant) async throws {
-        let payload = Registration(number: number, effectiveFrom: effectiveFrom, body: body).encoded
+        let registration = Registration(number: number, effectiveFrom: effectiveFrom, body: body)
+        if let draft { return try DeviceDraft(registration).write(to: draft) }
+        let payload = registration.encoded
         let envelopes = try key.map {
             try SignedMessage.signing(payload, as: .registration, with: try PrivateKey.load(path: $0))
         }
@@ -156,6 +171,11 @@ struct ClaimDevice: AsyncParsableCommand {
                 gateway: id, organisation: organisation, secret: code.secretDigest, expires: now + lifetime)
             try await options.register(.claim(claim), number: standing.next_claim, effectiveFrom: now)
             if quiet { return print(code.text) }
+            if let draft = options.draft {
+                print(
+                    "\(draft) waits for a root key and two persons: `device sign`, then `device submit`. Then counts:\n"
+                )
+            }
             let host = standing.server_names?.first ?? "HOST"
             print(
                 """
@@ -204,7 +224,9 @@ struct RevokeDevice: AsyncParsableCommand {
             try await options.register(
                 .revocation(Revocation(gateway: id, reason: reason)), number: standing.next_revocation,
                 effectiveFrom: now)
-            print("\(id) is revoked: its keys and claims count no more.")
+            print(
+                options.draft.map { "\($0) waits for one person: `device sign`, then `device submit`." }
+                    ?? "\(id) is revoked: its keys and claims count no more.")
         }
     }
 }

@@ -177,6 +177,26 @@ class Enrolment(unittest.TestCase):
             self.assertEqual(slow.recv(1), b"")
             slow.close()
 
+    def test_persons_sign_in_different_places(self):
+        with EnrolHouse() as one:
+            one.serve()
+            draft, copy = one.dir / "claim.cbor", one.dir / "copy.cbor"
+            made = one.tool("kilomint-collector", "device", "claim", GATEWAY, *one.base(), "--draft", draft, "--quiet")
+            secret = made.stdout.strip().split("-")[1]
+            self.assertNotIn(secret.encode(), draft.read_bytes())
+            copy.write_bytes(draft.read_bytes())
+            request = one.request_of(one.key("key"))
+            self.assertEqual(one.enrol(request, secret)[0], 401)
+            for path, *names in ((draft, "root", "person-a"), (copy, "person-b")):
+                for name in names:
+                    said = one.tool("kilomint-collector", "device", "sign", path, "--key", one.dir / f"keys/{name}.pem").stdout
+                    self.assertIn(f"gateway {GATEWAY} may bind a key", said)
+            early = one.tool("kilomint-collector", "device", "submit", draft, *one.base(), check=False)
+            self.assertNotEqual(early.returncode, 0)
+            self.assertIn("two registered persons", early.stdout + early.stderr)
+            one.tool("kilomint-collector", "device", "submit", draft, copy, *one.base())
+            self.assertEqual(one.enrol(request, secret)[0], 200)
+
     def test_an_expired_claim_is_told_to_who_knows_its_secret(self):
         with EnrolHouse(speed=36_000) as one:
             one.serve()
