@@ -10,6 +10,8 @@ extension Keeper {
     private static let examinePiece: Int64 = 10
     /// Real milliseconds until a piece that could not be stored is tried again.
     private static let retryAfter: Int64 = 1_000
+    /// In a row, after which less was saved than hoped for.
+    private static let failuresMax = 10
 
     /// Nothing is sent while older records are still being taken over: they go first.
     var holdsBack: Bool { spool.salvage != nil }
@@ -17,17 +19,30 @@ extension Keeper {
     /// - Throws: damage that was found by looking; the next start moves it aside.
     func lookAfterPages() throws {
         guard holdsBack else {
-            // One that cannot look says so; whoever needs the row will, too.
-            return try spool.examineMore(milliseconds: Self.examinePiece)
+            do { try spool.examineMore(milliseconds: Self.examinePiece) } catch let error as DatabaseError
+                where !error.isDamaged
+            {
+                // It passes, as a full table of files does; whoever needs the rows will say what is wrong with them.
+                spool.examination = nil
+                log.line(.warning, "the spool's rows could not be looked at", [("error", error.description)])
+            }
+            return
         }
         let now = clock.now().monotonic
         guard now >= salvageAt else { return }
         let pass = spool.salvage
         do {
-            guard try spool.salvageMore(milliseconds: Self.salvagePiece) else { return follow() }
+            let isDone = try spool.salvageMore(milliseconds: Self.salvagePiece)
+            salvageFailures = 0
+            guard isDone else { return follow() }
         } catch {
             salvageAt = now + Self.retryAfter
-            return log.line(.error, "salvaging waits", [("error", "\(error)")], limit: "")
+            salvageFailures += 1
+            log.line(.error, "salvaging waits", [("error", "\(error)")], limit: "")
+            // A full disk waits for room. Anything else must not hold new records back for ever.
+            if let database = error as? DatabaseError, database.isFull { return try relieve() }
+            guard salvageFailures > Self.failuresMax else { return }
+            spool.abandonSalvage()
         }
         follow()
         log.line(

@@ -124,6 +124,7 @@ package final class Keeper {
     var unbelieved = UnbelievedMessages()
     /// No piece of a damaged spool is taken over before this.
     var salvageAt = Int64.min / 2
+    var salvageFailures = 0
     var offset: (milliseconds: Int64, sync: Int)?
 
     /// - Parameters:

@@ -77,7 +77,7 @@ package struct Salvage {
                     return (database, try Spool.loadStreams(database), try Spool.loadAgent(database))
                 } catch {
                     // Streams are found again by their records, receipts by the collector's next one.
-                    if isLast { return (database, [], AgentState()) }
+                    if isLast, isDatabase(database) { return (database, [], AgentState()) }
                     database.close()
                 }
             } catch {
@@ -89,10 +89,17 @@ package struct Salvage {
         return nil
     }
 
+    /// Whether there is anything to look for: without its first page nothing leads to the others.
+    private static func isDatabase(_ database: Database) -> Bool {
+        do { return try database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'record'") == 1 } catch {
+            return false
+        }
+    }
+
     private static func ordinals(in damaged: Database) -> [Int64] {
         var found: [Int64] = []
         var next: Int64 = 1
-        while next <= streamsMax {
+        while found.count < streamsMax {
             do {
                 let position = try damaged.integer(
                     "SELECT position FROM record WHERE position >= ? ORDER BY position LIMIT 1",
@@ -114,7 +121,7 @@ package struct Salvage {
         var taken = 0
         var goesOn = true
         while goesOn, taken < 256, steadyNanoseconds() < deadline {
-            goesOn = try advance(ordinal, spool)
+            goesOn = try advance(ordinal, spool, until: deadline)
             taken += Self.rowsMax
         }
         if !goesOn { try finish(ordinal, spool) }
@@ -137,48 +144,59 @@ package struct Salvage {
     }
 
     /// - Returns: false at the end of the stream.
-    private mutating func advance(_ ordinal: Int64, _ spool: Spool) throws -> Bool {
+    private mutating func advance(_ ordinal: Int64, _ spool: Spool, until deadline: Int64) throws -> Bool {
         let end = (ordinal + 1) << Spool.sequenceBits
         var count = 0
         do {
-            let statement = try damaged.statement(
+            let statement = try asked(
                 """
                 SELECT position, through, kind, link, envelope, summary FROM record WHERE position > ? AND position < ?
                 ORDER BY position LIMIT ?
-                """)
+                """, [.integer(cursor), .integer(end), .integer(Int64(Self.rowsMax))])
             defer { statement.reset() }
-            try statement.bind([.integer(cursor), .integer(end), .integer(Int64(Self.rowsMax))])
             while try Self.next(statement) {
+                // Pages that stand in each other's place give rows out of order: they would be walked in a circle.
+                guard statement.integer(0) > cursor else { throw Unreadable() }
                 count += 1
                 cursor = statement.integer(0)
                 if let row = Self.row(statement) { try take(row, ordinal, spool) }
             }
             return count == Self.rowsMax
-        } catch is Unreadable { return try probe(ordinal, spool) }
+        } catch is Unreadable { return try probe(ordinal, spool, until: deadline) }
     }
 
-    /// Pages that cannot be read lie ahead: one number after another, until one can.
-    private mutating func probe(_ ordinal: Int64, _ spool: Spool) throws -> Bool {
+    /// Pages that cannot be read lie ahead: one number after another, until one can. A worn disk takes its time over each.
+    private mutating func probe(_ ordinal: Int64, _ spool: Spool, until deadline: Int64) throws -> Bool {
         let claim = claims.first { $0.ordinal == ordinal }.map { ordinal << Spool.sequenceBits + Int64($0.head) }
         for _ in 0..<Self.probesOfStepMax {
             guard probes < Self.probesMax, cursor < claim ?? .max else { return false }
             cursor += 1
             probes += 1
             do {
-                let statement = try damaged.statement(
-                    "SELECT position, through, kind, link, envelope, summary FROM record WHERE position = ?")
+                let statement = try asked(
+                    "SELECT position, through, kind, link, envelope, summary FROM record WHERE position = ?",
+                    [.integer(cursor)])
                 defer { statement.reset() }
-                try statement.bind([.integer(cursor)])
                 guard try Self.next(statement) else { continue }
                 if let row = Self.row(statement) { try take(row, ordinal, spool) }
                 return true
-            } catch is Unreadable { continue }
+            } catch is Unreadable {
+                if steadyNanoseconds() >= deadline { return true }
+            }
         }
         return true
     }
 
     /// The damaged file's own errors, told apart from the new one's.
     private struct Unreadable: Error {}
+
+    private func asked(_ sql: String, _ values: [SQLValue]) throws(Unreadable) -> Statement {
+        do throws(DatabaseError) {
+            let statement = try damaged.statement(sql)
+            try statement.bind(values)
+            return statement
+        } catch { throw Unreadable() }
+    }
 
     private static func next(_ statement: Statement) throws(Unreadable) -> Bool {
         do throws(DatabaseError) { return try statement.step() } catch { throw Unreadable() }

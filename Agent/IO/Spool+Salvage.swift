@@ -38,6 +38,10 @@ extension Spool {
         let quarantine = try moveAside(place, now)
         let (spool, _) = try open(folder: folder, gateway: gateway, bytesMax: bytesMax)
         spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, key: key)
+        if spool.salvage == nil {
+            log.line(.error, "nothing of the damaged spool can be read", [("kept", quarantine)])
+            place.endSalvage()
+        }
         try spool.adoptClaims()
         return (spool, .salvaging(quarantine: quarantine))
     }
@@ -87,15 +91,20 @@ extension Spool {
         } while !pass.isDone && steadyNanoseconds() < deadline
         streams = try Self.loadStreams(database)
         guard pass.isDone else { return false }
-        pass.close()
+        abandonSalvage()
+        return true
+    }
+
+    /// What is not taken over by now stays in the quarantined folder.
+    func abandonSalvage() {
+        salvage?.close()
         salvage = nil
         SpoolFolder(folder).endSalvage()
-        return true
     }
 
     /// Looks at rows after an unclean stop, for so many milliseconds.
     ///
-    /// - Throws: ``DatabaseError`` that is damage, when pages are.
+    /// - Throws: ``DatabaseError`` that is damage, when pages are; ``SpoolError`` for pages in each other's place.
     func examineMore(milliseconds: Int64) throws {
         guard var examination else { return }
         let deadline = steadyNanoseconds() + milliseconds * 1_000_000
@@ -107,6 +116,9 @@ extension Spool {
             var rows = 0
             while try statement.step() {
                 rows += 1
+                guard statement.integer(0) > examination.position else {
+                    throw SpoolError.damaged("rows out of order after \(examination.position)")
+                }
                 examination.position = statement.integer(0)
                 // To the last byte: a long value lies on pages of its own.
                 _ = statement.blob(1)

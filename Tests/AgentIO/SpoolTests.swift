@@ -226,6 +226,49 @@ struct SpoolTests {
         }
     }
 
+    /// Without its first page nothing leads to the others: the agent goes on, and holds nothing back for it.
+    @Test func fileOfWhichNothingCanBeReadHoldsNothingBack() throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        for _ in 0..<20 { try bench.commit() }
+        let old = bench.keeper.chain.stream
+        bench.keeper.spool.close()
+        var bytes = try Workplace.bytes(of: Spool.file(bench.folder))
+        for index in 0..<4096 { bytes[index] = 0xA5 }
+        try Workplace.write(bytes, to: Spool.file(bench.folder))
+        try bench.restart()
+        guard case .salvaging = bench.opening else { return #expect(Bool(false), "\(bench.opening)") }
+        #expect(!bench.keeper.holdsBack)
+        try bench.commit()
+        guard case .birth(let birth)? = try bench.outgoing().first?.body else {
+            return #expect(Bool(false), "no birth")
+        }
+        #expect(birth.predecessor?.stream == old)
+        try bench.restart()
+        #expect(bench.opening == .resumed)
+    }
+
+    /// Pages in each other's place give rows out of order: neither the look at them nor the salvage walks in a circle.
+    @Test(arguments: 0..<6) func swappedPagesAreNotWalkedForEver(seed: Int) throws {
+        var random = SeededGenerator(seed: UInt64(seed))
+        let bench = try SpoolBench(try TemporaryDirectory())
+        for _ in 0..<60 { try bench.commit(reads: 10, words: 20) }
+        bench.keeper.spool.close()
+        var bytes = try Workplace.bytes(of: Spool.file(bench.folder))
+        let pages = Array(4..<bytes.count / 4096).shuffled(using: &random)
+        let (one, other) = (pages[0] * 4096, pages[1] * 4096)
+        for index in 0..<4096 { bytes.swapAt(one + index, other + index) }
+        try Workplace.write(bytes, to: Spool.file(bench.folder))
+        try bench.restart()
+        try bench.findDamage()
+        var pieces = 0
+        while bench.keeper.holdsBack, pieces < 1_000 {
+            try bench.keeper.lookAfterPages()
+            pieces += 1
+        }
+        #expect(!bench.keeper.holdsBack, "seed \(seed)")
+        try bench.commit()
+    }
+
     @Test func brokenOwnCopyIsReplacedByASkipWhenTheCollectorRefusesIt() throws {
         let bench = try SpoolBench(try TemporaryDirectory())
         for _ in 0..<5 { try bench.commit() }

@@ -87,7 +87,7 @@ class Link:
 
     def close(self):
         self.is_open = False
-        self.listener.close()
+        closed(self.listener)
         self.heal()
         for pair in list(self.pairs):
             self._drop(pair)
@@ -137,7 +137,13 @@ class TruthSlave:
                 record.write(f"{unit},{function},0\n")
 
     def close(self):
-        self.listener.close()
+        closed(self.listener)
+
+
+def closed(listener):
+    """Wakes who waits in accept(), too: otherwise its port goes on being served."""
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
 
 
 def some(chance: random.Random, low, high):

@@ -327,6 +327,38 @@ def bad_sector(house, chance):
     return f"sectors from {begin} of {size} could not be read, over a start"
 
 
+def damaged_pages(house, chance):
+    """What a worn flash does to a file that nobody writes: noise, zeros, pages in each other's place, a file cut short."""
+    house.kill_agent()
+    house.note_durable()
+    path = house.spool / "spool.db"
+    data = bytearray(path.read_bytes())
+    pages = max(1, len(data) // 4_096)
+    said = []
+    for _ in range(chance.randint(1, 3)):
+        page, other = (4_096 * chance.randrange(pages) for _ in range(2))
+        what = chance.choice(("noise", "zeros", "swapped", "cut", "flipped"))
+        said.append(f"{what} at {page}")
+        if what == "noise":
+            data[page : page + 4_096] = chance.randbytes(4_096)
+        elif what == "zeros":
+            data[page : page + 4_096] = bytes(4_096)
+        elif what == "swapped":
+            data[page : page + 4_096], data[other : other + 4_096] = data[other : other + 4_096], data[page : page + 4_096]
+        elif what == "cut":
+            del data[page:]
+            pages = max(1, len(data) // 4_096)
+        elif page < len(data):
+            data[min(len(data) - 1, page + chance.randrange(4_096))] ^= 1 << chance.randrange(8)
+    path.write_bytes(data)
+    if chance.random() < 0.5:
+        # Found by a start that looks; otherwise by whoever needs the page.
+        (house.spool / "damaged").touch()
+    house.run_one("agent")
+    house.until("an agent that works although pages are damaged", house.working, 40)
+    return f"pages damaged: {', '.join(said)}"
+
+
 def clock_step(house, chance):
     said = []
     for _ in range(chance.randint(1, 3)):
@@ -392,7 +424,7 @@ def cloned_spool(house, chance):
     return f"a clone of the spool ran beside it for {pause:.1f} s"
 
 
-ROUNDS = [broker_stop, link_cut, link_stall, agent_kill, collector_kill, power_cut, power_cut, disk_full, read_only, bad_sector, clock_step, collector_restored, cloned_spool]
+ROUNDS = [broker_stop, link_cut, link_stall, agent_kill, collector_kill, power_cut, power_cut, disk_full, read_only, bad_sector, damaged_pages, clock_step, collector_restored, cloned_spool]
 
 
 class Torture:
