@@ -66,6 +66,7 @@ let package = Package(
         library("COpenSSL", "Shared/COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         // No pkg-config: declarations alone. Linking libp11-kit would load it into every agent.
         .systemLibrary(name: "CPKCS11", path: "Shared/CPKCS11", providers: [.apt(["libp11-kit-dev"])]),
+        library("CQREncode", "Shared/CQREncode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
         library("CSQLite", "Shared/CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
         library("CYAML", "Shared/CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
 
@@ -110,7 +111,8 @@ let package = Package(
         command(
             "kilomint-collector", "Collector/Command",
             [
-                "CBOR", "CollectorClient", "CollectorCore", "CollectorIO", "CollectorJournal", "Evidence", "Keys",
+                "CBOR", "CQREncode", "CollectorClient", "CollectorCore", "CollectorIO", "CollectorJournal", "Evidence",
+                "Keys",
                 "Proofs", "Quantities", "Settings", argumentParser, logging,
             ], exclude: ["sample-collector.yaml", "sample-house.yaml"]),
         command(

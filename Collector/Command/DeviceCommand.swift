@@ -187,6 +187,10 @@ struct ClaimDevice: AsyncParsableCommand {
 
                     kilomint-agent enroll --url https://\(host):\(standing.enrolment_port ?? 8443) --code \(code.text)
                 """)
+            // For a person's eyes and phone; what a program reads stays plain.
+            if isatty(STDOUT_FILENO) == 1, let lines = TerminalQR.lines(code.text) {
+                print("\n" + lines.joined(separator: "\n"))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 import base64
 import pathlib
+import shlex
 import sys
 import time
 import unittest
@@ -196,6 +197,21 @@ class Enrolment(unittest.TestCase):
             self.assertIn("two registered persons", early.stdout + early.stderr)
             one.tool("kilomint-collector", "device", "submit", draft, copy, *one.base())
             self.assertEqual(one.enrol(request, secret)[0], 200)
+
+    def test_a_terminal_shows_a_code_that_a_reader_takes(self):
+        with EnrolHouse() as one:
+            one.serve()
+            command = [one.bin / "kilomint-collector", "device", "claim", GATEWAY, *one.base(), *one.keys("root", "person-a", "person-b")]
+            shown = run("script", "-qec", shlex.join(str(part) for part in command), "/dev/null").stdout.decode()
+            code = next(word for word in shown.split() if word.startswith("KM1-"))
+            blocks = {"\u2588": (255, 255), "\u2580": (255, 0), "\u2584": (0, 255), " ": (0, 0)}
+            lines = [line.rstrip("\r") for line in shown.split("\n") if "\u2588" in line or "\u2580" in line]
+            rows = [[blocks[char][half] for char in line] for line in lines for half in (0, 1)]
+            width, scale, margin = len(rows[0]), 6, [255] * 12
+            pixels = [value for row in rows for _ in range(scale) for value in margin + [value for value in row for _ in range(scale)] + margin]
+            picture = one.dir / "code.pgm"
+            picture.write_bytes(b"P5 %d %d 255\n" % (width * scale + 24, len(rows) * scale) + bytes(pixels))
+            self.assertEqual(run("zbarimg", "--quiet", "--raw", picture).stdout.decode().strip(), code)
 
     def test_an_expired_claim_is_told_to_who_knows_its_secret(self):
         with EnrolHouse(speed=36_000) as one:

@@ -22,6 +22,7 @@ private let reserved: [String: [String]] = [
     "CModbus": ["Tests/Plant/Command"],
     "CMosquitto": ["Shared/MQTT"],
     "CPKCS11": ["Shared/Keys"],
+    "CQREncode": ["Collector/Command"],
     "CSQLite": ["Agent/IO"],
     "CYAML": ["Shared/Settings"],
     "GRDB": ["Collector/Journal"],
