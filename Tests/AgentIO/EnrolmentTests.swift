@@ -64,6 +64,31 @@ internal import Testing
         #expect(!(try await status(yard)).contains("NOT ENROLLED"))
     }
 
+    @Test func aReplacedBoxBeginsAStreamThatSaysSo() async throws {
+        let yard = try Yard()
+        try yard.startBroker()
+        let zero = Yard.now()
+        try yard.startPlant(zero: zero)
+        try yard.startAgent(configuration: notEnrolled(yard, zero: zero))
+        try await until("records are kept", yard) {
+            let said = try await self.status(yard)
+            return said.contains("NOT ENROLLED") && !said.contains("records    0 signed")
+        }
+        try ReplacedBox(folder: yard.place.file("spool")).mark()
+        let collector = try yard.collector()
+        try yard.enrol()
+        try await until("the second stream is receipted", yard, collector) {
+            collector.streams.count == 2 && collector.head > 2
+        }
+        // What was kept before goes out first, whole; the birth after it names it.
+        guard case .birth(let birth)? = collector.records.first?.body else { throw KitError("no birth") }
+        let first = collector.streams[0]
+        #expect(birth.predecessor?.reason == "the gateway's box was replaced")
+        #expect(birth.predecessor?.stream == first.id && birth.predecessor?.lastSequence == first.taken.last?.through)
+        #expect(collector.refusals == [])
+        #expect(!FileManager.default.fileExists(atPath: yard.place.file("spool/replaced")))
+    }
+
     @Test func aFolderThatIsNotSignedByItsRootIsRefusedAndReadingGoesOn() async throws {
         let yard = try Yard()
         try yard.startBroker()

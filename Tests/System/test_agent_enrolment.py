@@ -1,0 +1,137 @@
+"""A gateway from nothing to its first receipt: the agent's own init and enroll, the house's claims and CA, Mosquitto with mutual TLS.
+
+The broker's listener for gateways takes certificates of the house's CA alone and makes each certificate's name its user; nothing is switched off.
+"""
+
+import subprocess
+import unittest
+
+import house
+from test_enrolment import GATEWAY, EnrolHouse
+
+LISTENER = """
+per_listener_settings true
+listener {plain} 127.0.0.1
+allow_anonymous false
+password_file {folder}/passwords
+acl_file {folder}/acl
+listener {mutual} 127.0.0.1
+cafile {ca}/ca.pem
+certfile {broker}.pem
+keyfile {broker}-key.pem
+tls_version tlsv1.3
+require_certificate true
+use_identity_as_username true
+acl_file {folder}/acl
+"""
+
+
+class GatewayHouse(EnrolHouse):
+    """With a plant, a broker for certificates, and an agent that knows nothing but its meters."""
+
+    def write_configurations(self):
+        self.ports["mutual"] = house.free_ports(1)[0]
+        super().write_configurations()
+        broker = self.dir / "broker-tls"
+        self.tool("kilomint-collector", "ca", "server", "--ca", self.ca, "--out", broker, "--name", "127.0.0.1", "--name", "collector.example")
+        folder = self.dir / "broker"
+        plain = (folder / "mosquitto.conf").read_text()
+        head = "\n".join(line for line in plain.splitlines() if not line.startswith(("listener", "allow_anonymous", "password_file", "acl_file")))
+        (folder / "mosquitto.conf").write_text(
+            head + LISTENER.format(plain=self.ports["broker"], mutual=self.ports["mutual"], folder=folder, ca=self.ca, broker=broker))
+        # The installer's file: no key list, no root key, no broker; a key that nobody has seen.
+        path = self.dir / "agent.yaml"
+        keep = [line for line in path.read_text().splitlines() if not line.startswith(("key_list", "root_key", "mqtt"))]
+        path.write_text("\n".join(keep).replace("keys/gateway.pem", "own.pem") + "\n")
+
+    def section(self):
+        return super().section().replace("{host: broker.example, port: 8883}, {host: 10.0.0.2, port: 1884}", f"{{host: 127.0.0.1, port: {self.ports['mutual']}}}")
+
+    @property
+    def server(self):
+        return f"https://127.0.0.1:{self.ports['enrolment']}"
+
+    def agent(self, *words, check=True, config="agent.yaml"):
+        return self.tool("kilomint-agent", *words, "--config", self.dir / config, check=check)
+
+    def enroll(self, code, **more):
+        return self.agent("enroll", "--url", self.server, "--code", code, **more)
+
+    def status(self):
+        return self.agent("status", check=False).stdout
+
+    def received(self):
+        return any(gateway == GATEWAY and through > 0 for (gateway, _), through in self.evidence().items())
+
+    def publish(self, topic, certificate, key, client):
+        """mosquitto_pub with a gateway's certificate: what the broker said of it."""
+        command = ["mosquitto_pub", "-V", "5", "-h", "127.0.0.1", "-p", str(self.ports["mutual"]), "--cafile", str(self.ca / "ca.pem"), "--cert", str(certificate),
+                   "--key", str(key), "-i", client, "-q", "1", "-t", topic, "-m", "x", "-d"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        return done.stdout + done.stderr
+
+
+class AgentEnrolment(unittest.TestCase):
+    def test_from_nothing_to_the_first_receipt(self):
+        with GatewayHouse() as one:
+            one.serve()
+            one.run_one("plant")
+            made = one.agent("init").stdout
+            self.assertIn("made", made)
+            one.run_one("agent")
+            one.until("the agent reads and stores", lambda: "NOT ENROLLED" in one.status() and "records    0 signed" not in one.status(), 60)
+            self.assertFalse(one.received())
+
+            _, code = one.claim()
+            self.wrong_codes_are_refused(one, code)
+            self.assertIn("is enrolled", one.enroll(code).stdout)
+            one.until("the first receipt", lambda: "NOT ENROLLED" not in one.status() and "connected" in one.status() and one.received(), 60)
+            one.until("receipts are held", lambda: " 0 receipted" not in one.status(), 60)
+            self.another_box_is_refused(one, code)
+            self.a_certificate_writes_its_own_topics_alone(one)
+
+            # Renewed while it runs: the same stream goes on.
+            self.assertIn("has a new certificate", one.agent("renew", "--force").stdout)
+            streams = [stream for gateway, stream in one.evidence() if gateway == GATEWAY]
+            one.until("the renewed certificate is taken up", lambda: "enrolment taken up" in one.tail("agent", 400), 30)
+            self.assertEqual([stream for gateway, stream in one.evidence() if gateway == GATEWAY], streams)
+
+            one.revoke()
+            done = one.agent("renew", "--force", check=False)
+            self.assertEqual((done.returncode, "revoked" in done.stderr), (1, True), done.stderr)
+            verdict = one.verify()
+            self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
+
+    def wrong_codes_are_refused(self, one, code):
+        kind, secret, fingerprint = code.split("-")
+        other = "Z" if secret[5] != "Z" else "Y"
+        cases = [
+            (f"{kind}-{secret[:5]}{other}{secret[6:]}-{fingerprint}", "fit no open claim"),
+            (f"{kind}-{secret}-{'0' * 26}", "does not show the CA whose fingerprint"),
+        ]
+        for wrong, words in cases:
+            done = one.enroll(wrong, check=False)
+            self.assertEqual((done.returncode, words in done.stderr), (1, True), done.stderr)
+        self.assertFalse((one.dir / "agent/enrolled").exists())
+
+    def another_box_is_refused(self, one, code):
+        """The code is read over somebody's shoulder: a box with another key gets nothing, and leaves no trace of success."""
+        text = (one.dir / "agent.yaml").read_text()
+        (one.dir / "thief.yaml").write_text(text.replace("own.pem", "thief.pem").replace(f"path: {one.dir}/agent", f"path: {one.dir}/thief"))
+        one.agent("init", config="thief.yaml")
+        done = one.enroll(code, check=False, config="thief.yaml")
+        self.assertEqual((done.returncode, "was used" in done.stderr), (1, True), done.stderr)
+        self.assertFalse((one.dir / "thief/enrolled").exists())
+
+    def a_certificate_writes_its_own_topics_alone(self, one):
+        own = (one.dir / "agent/enrolled/gateway.crt", one.dir / "own.pem")
+        # Taken; nobody listens there (16).
+        self.assertIn("PUBACK (Mid: 1, RC:16)", one.publish(f"km/1/00/{GATEWAY}/live", *own, "probe"))
+        self.assertIn("Not authorized", one.publish("km/1/00/gw-other/evidence", *own, "probe"))
+        self.assertIn("Not authorized", one.publish(f"km/1/00/{GATEWAY}/receipt", *own, "probe"))
+        # A certificate alone, its key left behind: no handshake.
+        self.assertNotIn("PUBACK", one.publish(f"km/1/00/{GATEWAY}/live", own[0], one.dir / "keys/gateway.pem", "probe"))
+
+
+if __name__ == "__main__":
+    unittest.main()
