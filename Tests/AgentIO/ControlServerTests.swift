@@ -143,6 +143,32 @@ internal import Testing
         for _ in 0..<50 { #expect(try desk.ask(ControlRequest("status")).count > 3) }
     }
 
+    @Test func oneUserCannotTakeEveryPlace() throws {
+        let desk = try Desk()
+        var open: [Int32] = []
+        defer { for socket in open { close(socket) } }
+        // Watching never ends by itself.
+        for _ in 0..<ControlServer.userMax {
+            let socket = try desk.connect()
+            _ = send(socket, "watch every=60000\n", 18, Int32(MSG_NOSIGNAL))
+            var byte: UInt8 = 0
+            // It has begun.
+            #expect(recv(socket, &byte, 1, 0) == 1)
+            open.append(socket)
+        }
+        #expect(throws: ControlSocket.Failure.self) { try desk.ask(ControlRequest("watch", ["times": "1"])) }
+        // What ends by itself has places of its own.
+        #expect(try desk.ask(ControlRequest("status")).count > 3)
+        close(open.removeLast())
+        let deadline = ContinuousClock.now + .seconds(20)
+        while true {
+            do {
+                #expect(try desk.ask(ControlRequest("watch", ["times": "1"])).last == "end")
+                return
+            } catch is ControlSocket.Failure where ContinuousClock.now < deadline { usleep(20_000) }
+        }
+    }
+
     @Test func theFileSaysWhoMayCall() throws {
         var access = ControlAccess()
         let closed = try Desk()

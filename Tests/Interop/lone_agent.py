@@ -123,8 +123,9 @@ class LoneAgent:
 
     def ask(self, verb: str = "status format=json") -> bytes:
         with socket.socket(socket.AF_UNIX) as asking:
-            asking.settimeout(10)
+            # Whoever comes while many stand at the door waits there, as a person's command does.
             asking.connect(str(self.spool / "control.sock"))
+            asking.settimeout(10)
             asking.sendall(verb.encode() + b"\n")
             return b"".join(iter(lambda: asking.recv(65_536), b""))
 

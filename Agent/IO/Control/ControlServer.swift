@@ -10,6 +10,8 @@ package final class ControlServer {
     /// Verbs under way: those that end by themselves, and those that may go on for ever.
     static let quickMax = 8
     static let longMax = 8
+    /// Of each kind for one user: others find a place whatever that one does.
+    static let userMax = 6
     /// Real milliseconds for the request line, and for reading a piece of the answer.
     static let patience: Int64 = 2_000
     static let readingPatience: Int64 = 10_000
@@ -26,6 +28,7 @@ package final class ControlServer {
     private struct Worker {
         let thread: WorkerThread
         let isLong: Bool
+        let user: UInt32
         let done: Mailbox<Never>
     }
 
@@ -68,7 +71,11 @@ package final class ControlServer {
     private func welcome(_ stop: Mailbox<Never>) {
         for _ in 0..<Self.acceptedMax {
             let descriptor = accept(listener, nil, nil)
-            guard descriptor >= 0 else { return }
+            guard descriptor >= 0 else {
+                // No descriptor is free: the buses have them, and asking again at once would only burn time.
+                if errno == EMFILE || errno == ENFILE { usleep(50_000) }
+                return
+            }
             _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             guard let peer = ControlPeer(ofSocket: descriptor) else {
@@ -126,10 +133,7 @@ package final class ControlServer {
             let request = try ControlRequest(parsing: line)
             let verb = try ControlVerb.named(request)
             reap()
-            let running = workers.count { $0.isLong == verb.isLong }
-            guard running < (verb.isLong ? Self.longMax : Self.quickMax) else {
-                throw ControlRefusal("\(running) such requests are under way: try again when one has ended")
-            }
+            try checkRoom(for: verb, caller.peer)
             let done = Mailbox<Never>(itemsMax: 1)
             let context = self.context
             let descriptor = caller.descriptor
@@ -139,10 +143,17 @@ package final class ControlServer {
                 close(descriptor)
                 done.close()
             }
-            workers.append(Worker(thread: thread, isLong: verb.isLong, done: done))
+            workers.append(Worker(thread: thread, isLong: verb.isLong, user: peer.user, done: done))
         } catch {
             Self.refuse(caller.descriptor, "\(error)")
         }
+    }
+
+    private func checkRoom(for verb: ControlVerb, _ peer: ControlPeer) throws(ControlRefusal) {
+        let running = workers.filter { $0.isLong == verb.isLong }
+        guard running.count < (verb.isLong ? Self.longMax : Self.quickMax),
+            running.count(where: { $0.user == peer.user }) < Self.userMax
+        else { throw ControlRefusal("\(running.count) such requests are under way: try again when one has ended") }
     }
 
     private static func serve(

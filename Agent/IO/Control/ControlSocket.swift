@@ -3,7 +3,8 @@
 internal import Glibc
 
 package enum ControlSocket {
-    private static let backlog: Int32 = 64
+    /// Connections that the kernel holds until they are taken: whoever comes then waits in connect().
+    private static let backlog: Int32 = 512
     /// Bytes of one line of an answer.
     private static let lineBytesMax = 1_048_576
 
