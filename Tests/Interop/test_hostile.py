@@ -48,9 +48,9 @@ class HostileSlaves(unittest.TestCase):
         cls.agent.until("the first commits", lambda: cls.agent.status()["head"] >= 5)
         before = cls.agent.resident()
         try:
-            cls.agent.until("honest answers of all", cls.heard, 60)
+            cls.agent.until("honest answers of all", cls.heard, 90)
         except AssertionError as problem:
-            silent = [(slave.name, slave.asked, slave.honest) for slave in cls.slaves + cls.on_lines if slave.honest < 3]
+            silent = [(slave.name, slave.asked, slave.honest) for slave in cls.slaves + cls.on_lines if slave.asked < 5]
             raise AssertionError(f"{silent}\n{problem}") from None
         cls.growth = cls.agent.resident() - before
         cls.status = cls.agent.status()
@@ -59,7 +59,9 @@ class HostileSlaves(unittest.TestCase):
 
     @classmethod
     def heard(cls) -> bool:
-        return all(slave.honest >= 3 for slave in cls.slaves + cls.on_lines)
+        """Taken, not only given: a busy machine may miss one."""
+        given = all(slave.asked >= 5 for slave in cls.slaves + cls.on_lines)
+        return given and all(bus["meters"][0]["good"] >= 2 for bus in cls.agent.status()["buses"])
 
     @classmethod
     def buses(cls) -> list[str]:
