@@ -46,6 +46,8 @@ package struct AgentSettings: Sendable {
         package var identityInterval: Int64
         /// Empty: energy and power as far as the profile has them.
         package var quantities: [ObisCode]
+        /// What it is there for: the doctor's checks of its direction.
+        package var role: MeterSeries.Role
     }
 
     package static let metersMax = 2_000
@@ -65,6 +67,8 @@ package struct AgentSettings: Sendable {
     /// Real milliseconds.
     package var commit: Int64
     package var limits: UplinkWindow.Limits
+    /// Bytes a month that the SIM has; nil: nobody watches it.
+    package var simQuota: Int64?
     package var spool: SpoolPlace
     package var profiles: String
     /// House milliseconds.
@@ -93,6 +97,7 @@ extension AgentSettings {
         if let value = map.optional("clock") { clock = try Self.clock(value) }
         commit = try map.optional("commit")?.milliseconds(in: 100...60_000) ?? 10_000
         limits = try Self.limits(map)
+        simQuota = try map.optional("sim_quota")?.byteCount(in: 1_048_576...1_099_511_627_776)
         spool = try SpoolPlace(try map.value("spool").map())
         enrolled = try map.optional("enrolment")?.map().optional("folder")?.path() ?? spool.path + "/enrolled"
         profiles = try map.value("profiles").path()
@@ -209,6 +214,10 @@ extension AgentSettings.Meter {
         self.interval = try map.optional("interval")?.milliseconds(in: AgentSettings.intervals) ?? interval
         self.identityInterval =
             try map.optional("identity_interval")?.milliseconds(in: AgentSettings.identityIntervals) ?? identityInterval
+        role =
+            try map.optional("measures")?.choice([
+                ("production", MeterSeries.Role.production), ("consumption", .consumption), ("exchange", .exchange),
+            ]) ?? .unknown
         quantities = []
         for item in try map.optional("quantities")?.list(count: 1...64) ?? [] {
             let text = try item.text(1...32)

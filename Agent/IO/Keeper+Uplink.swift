@@ -20,10 +20,12 @@ extension Keeper {
         switch event {
         case .connected:
             log.line(.info, "broker connected")
+            evidence.connected(now: now)
             window.connected(now: now)
             statusSentAt = .min
             publishBirth()
         case .disconnected(let reason, _):
+            evidence.disconnected(reason.description, now: now)
             if window.isConnected {
                 log.line(.warning, "broker lost", [("reason", reason.description)])
             } else {
@@ -36,10 +38,13 @@ extension Keeper {
                     .error, "broker refuses a subscription",
                     [("topic", filter.filter), ("reason", filter.reason.description)])
             }
-        case .message(let message): try receive(message)
+        case .message(let message):
+            evidence.heard(now: now)
+            try receive(message)
         case .refused(_, let reason):
             log.line(.error, "broker refuses a message", [("reason", reason.description)], limit: "")
-        case .acknowledged, .stopped: break
+        case .acknowledged: evidence.heard(now: now)
+        case .stopped: break
         }
     }
 
@@ -72,6 +77,7 @@ extension Keeper {
                 return
             }
             window.sent(through: through, bytes: envelope.count, now: now, jitter: jitter())
+            evidence.sent(bytes: envelope.count, now: now)
         }
     }
 

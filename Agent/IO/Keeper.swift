@@ -17,6 +17,8 @@ package enum KeeperEvent: Sendable {
     case uplink(MQTTEvent, session: UInt64)
     /// Other meters from here on: the buses that end have ended, those that begin wait for the answer.
     case exchange(MeterExchange)
+    /// A tool looks at what was recorded lately.
+    case recent(RecentRequest)
     /// A person wants something signed.
     case note(NoteRequest)
     /// Somebody looks at what is stored.
@@ -118,6 +120,9 @@ package final class Keeper {
     var boardAt: Int64 = .min / 2
     var signs = SignsOfLife()
     var notes = NoteDesk()
+    var clockSteps: (count: Int, largest: Int64) = (0, 0)
+    /// How connections to the broker went.
+    var evidence = UplinkEvidence()
     /// House time of the next look for records that are too old.
     var forgetAt: Int64 = .min
     var lastBirth: [UInt8]?
@@ -207,6 +212,7 @@ package final class Keeper {
             exchange = new
             commitAt = clock.now().monotonic
         case .note(let request): ask(request)
+        case .recent(let request): answer(request)
         case .uplink(let event, let number) where number == enrolment.session: try handle(event)
         case .uplink: break
         case .look(let look): show(look)
@@ -339,6 +345,9 @@ package final class Keeper {
         let now = clock.utc.milliseconds - Int64(clamping: clock.uptimeMilliseconds)
         defer { offset = (now, clock.sync) }
         guard let before = offset, abs(now - before.milliseconds) > 1_000 || clock.sync != before.sync else { return }
+        let step = now - before.milliseconds
+        clockSteps.count += 1
+        if abs(step) > abs(clockSteps.largest) { clockSteps.largest = step }
         planner.note(
             .clockStepped(
                 by: now - before.milliseconds, before: before.sync, now: clock.sync,

@@ -22,6 +22,9 @@ package struct AgentFigures: Hashable, Sendable {
     package var spoolBytesMax = 0
     package var isWritable = true
     package var enrolment = EnrolmentFigures()
+    package var evidence = UplinkEvidence()
+    package var clockSteps = 0
+    package var clockStepMax: Int64 = 0
     package var waiting = 0
     package var unbelieved = UnbelievedMessages()
     /// What a damaged spool still holds is being taken over; nothing is sent meanwhile.
@@ -182,6 +185,8 @@ extension Keeper {
         figures.isWritable = isWritable
         figures.isSalvaging = holdsBack
         figures.unbelieved = unbelieved
+        figures.evidence = evidence
+        (figures.clockSteps, figures.clockStepMax) = clockSteps
         figures.enrolment = enrolment.figures
         board.set(figures)
     }

@@ -119,13 +119,15 @@ extension ClockFacts {
                     .clockUnsynchronised, "",
                     "the kernel says so; it shows \(now), and may be wrong by \(errorMilliseconds) ms or more"))
         }
-        if steps > Self.stepsMax {
-            found.append(
-                Finding(
-                    .clockStepped, "",
-                    "\(steps) steps since the agent started, the largest by \(stepMillisecondsMax) ms"))
-        }
-        return found
+        return found + Self.stepFindings(steps, largest: stepMillisecondsMax)
+    }
+
+    /// - Parameter largest: milliseconds.
+    package static func stepFindings(_ steps: Int, largest: Int64) -> [Finding] {
+        guard steps > stepsMax else { return [] }
+        return [
+            Finding(.clockStepped, "", "\(steps) steps since the agent started, the largest by \(largest) ms")
+        ]
     }
 }
 

@@ -58,12 +58,18 @@ package struct MeterSeries: Hashable, Sendable {
 
     /// Adds a value: to the round it belongs to, or to a new one.
     ///
-    /// - Parameter span: answers this close together are of one round, milliseconds.
-    package mutating func add(_ code: ObisCode, _ value: Int64, instant: Int64, hour: Int?, span: Int64) {
+    /// - Parameters:
+    ///   - span: answers this close together are of one round, milliseconds.
+    ///   - every: between the beginnings of two rounds at least; what comes between is left out.
+    package mutating func add(
+        _ code: ObisCode, _ value: Int64, instant: Int64, hour: Int?, span: Int64, every: Int64
+    ) {
         guard (0 - Self.valueMax...Self.valueMax).contains(value) else { return }
-        if let last = rounds.indices.last, instant - rounds[last].instant < span, rounds[last].values[code] == nil {
-            rounds[last].values[code] = value
-            return
+        if let last = rounds.indices.last {
+            let age = instant - rounds[last].instant
+            if age < span, rounds[last].values[code] == nil { rounds[last].values[code] = value }
+            // A tenth early is on time: reads wait for each other.
+            guard age >= max(span, every - every / 10) else { return }
         }
         rounds.append(Round(instant: instant, hour: hour, values: [code: value]))
         if rounds.count > Self.roundsMax { rounds.removeFirst() }

@@ -1,14 +1,37 @@
 // The verb `doctor`: what the running agent finds in its own figures and readings, one line a finding.
 
 internal import AgentCore
+internal import Glibc
 internal import Metering
 
 extension ControlVerb {
     static let doctor = ControlVerb("doctor", isLong: true) { _, caller, context in
         guard let board = context.board else { throw ControlRefusal("no agent runs") }
-        for finding in board.doctorFindings { try caller.line(finding.request) }
-        let requests = board.busStatuses.reduce(0) { $0 + $1.recent.total(\.requests) }
+        let statuses = board.busStatuses
+        let settings = context.settings
+        let roles = Dictionary(
+            (settings?.buses ?? []).flatMap(\.meters).map { ($0.id, $0.role) }, uniquingKeysWith: { first, _ in first })
+        let recent = RecentSeries(context.recentRecords(), statuses.flatMap(\.plan.meters), roles: roles)
+        var findings = board.doctorFindings + InstallationChecks.findings(recent.meters)
+        if let mqtt = settings?.mqtt {
+            findings += board.snapshot.figures.evidence.findings(
+                broker: "\(mqtt.host):\(mqtt.port)", keepAlive: Int64(mqtt.keepAliveSeconds) * 1_000,
+                quota: settings?.simQuota, now: steadyMilliseconds())
+        } else {
+            findings += board.snapshot.figures.evidence.findings(
+                broker: "the enrolled broker", keepAlive: 30_000, quota: settings?.simQuota, now: steadyMilliseconds())
+        }
+        for finding in findings.ordered { try caller.line(finding.request) }
+        let requests = statuses.reduce(0) { $0 + $1.recent.total(\.requests) }
         try caller.line(ControlRequest("looked", ["at": "\(requests) requests of the last minutes"]))
+        try caller.line(ControlRequest("looked", ["at": "\(recent.samples) recorded answers"]))
+    }
+
+    /// Real milliseconds as the keeper counts them: CLOCK_BOOTTIME.
+    private static func steadyMilliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 }
 
@@ -16,11 +39,13 @@ extension StatusBoard {
     /// What the figures of the running agent say.
     var doctorFindings: [Finding] {
         var findings = busStatuses.flatMap { $0.lineCase.findings }
-        if !snapshot.figures.isWritable {
+        let figures = snapshot.figures
+        if !figures.isWritable {
             findings.append(
                 Finding(.spoolRefuses, "", "\(readsWaiting) reads wait in memory for a commit that is refused"))
         }
-        return (findings + commissioningFindings).ordered
+        findings += ClockFacts.stepFindings(figures.clockSteps, largest: figures.clockStepMax)
+        return findings + commissioningFindings
     }
 }
 

@@ -38,7 +38,7 @@ private struct Wired {
             values[.activeExport] = 0
             energy += power / 60 * counted / 100
             for (code, value) in values.sorted(by: { $0.key < $1.key }) {
-                series.add(code, value, instant: instant, hour: hour, span: 30_000)
+                series.add(code, value, instant: instant, hour: hour, span: 30_000, every: 60_000)
             }
         }
         return series
@@ -141,7 +141,7 @@ struct InstallationChecksTests {
             let codes = [ObisCode.activeImport, .activeExport, .activePower, .frequency]
             for round in 0..<10 {
                 for code in codes + ObisCode.phasePowers + ObisCode.phaseVoltages + ObisCode.phaseCurrents {
-                    series.add(code, extreme, instant: Int64(round) * 60_000, hour: 12, span: 1_000)
+                    series.add(code, extreme, instant: Int64(round) * 60_000, hour: 12, span: 1_000, every: 60_000)
                 }
             }
             _ = InstallationChecks.findings([series])
