@@ -1,6 +1,6 @@
 // What the agent says about itself to a person on the machine: written by the keeper, read by the control socket.
 
-internal import AgentCore
+package import AgentCore
 internal import Evidence
 internal import Quantities
 internal import Synchronization
