@@ -2,6 +2,7 @@
 
 internal import CBOR
 package import Evidence
+internal import Metering
 package import Quantities
 
 /// A body with the instant its record is complete through.
@@ -105,14 +106,21 @@ package struct CommitPlanner: Sendable {
     }
 
     /// Adds a note that a person stands behind: always.
-    package mutating func add(_ note: Note) { waiting.append(note) }
+    package mutating func add(_ note: Note) {
+        waiting.append(note)
+        // Who stood before the meter has seen what changed before.
+        do throws(ShapeError) {
+            if let told = try Commissioning(note) { register.commissioned(told.meter) }
+        } catch { return }
+    }
 
     /// The bodies of a commit, in their order; empty when there is nothing to say yet.
     package mutating func bodies(_ input: Input) -> [PlannedBody] {
         take(input.notices)
-        register.observe(input.cut.reads)
+        let changes = register.observe(input.cut.reads)
         let uptime = input.clock.uptimeMilliseconds
         remark(input)
+        remark(changes, input)
         let batch = Batch(input.cut.reads, now: uptime, openSince: input.cut.openSince)
         let before = input.cut.reads.map(\.began).min() ?? .max
         let now = min(uptime, input.cut.openSince ?? uptime)
@@ -140,6 +148,26 @@ package struct CommitPlanner: Sendable {
         born = plain
         predecessor = nil
         return (birth, notes)
+    }
+
+    /// A note for each meter whose setup is not what it was: mode, wiring, transformers. Model, serial and firmware are
+    /// told with the birth that has them.
+    private mutating func remark(
+        _ changes: [(meter: ConfiguredMeter, change: IdentityChange)], _ input: Input
+    ) {
+        for (meter, change) in changes where change.role > .firmware {
+            guard let index = register.meters.firstIndex(of: meter) else { continue }
+            let identity = register.identities[index]
+            let texts = CBORValue.array([identity.model, identity.serial, identity.firmware].map { .text($0) })
+            let role = CBORValue.unsigned(UInt64(change.role.rawValue))
+            waiting.append(
+                Note(
+                    uptimeMilliseconds: input.clock.uptimeMilliseconds, code: .identityChanged,
+                    details: [
+                        (1, .unsigned(meter.index)), (2, texts), (3, texts),
+                        (4, .array([.array([role, .text(change.before), .text(change.now)])])),
+                    ]))
+        }
     }
 
     /// Notes for what the buses noticed.

@@ -40,11 +40,20 @@ package struct MeterIdentity: Hashable, Sendable {
     package var isEmpty: Bool { model.isEmpty && serial.isEmpty && firmware.isEmpty }
 }
 
+/// A device says something else than before.
+package struct IdentityChange: Hashable, Sendable {
+    package let role: Identity.Role
+    package let before: String
+    package let now: String
+}
+
 /// The meters of a gateway as they are known now: the matter of the next birth.
 package struct MeterRegister: Hashable, Sendable {
     /// By position; nil while a SunSpec meter's chain is not known.
     package private(set) var plans: [MeterPlan?]
     package private(set) var identities: [MeterIdentity]
+    /// By position: what devices said otherwise than before, since the agent started; one a role, the latest.
+    package private(set) var changes: [[IdentityChange]]
     package let meters: [ConfiguredMeter]
     /// Meter by number of an identity read; only looked up, never walked.
     private var identityReads: [UInt64: Int] = [:]
@@ -55,6 +64,7 @@ package struct MeterRegister: Hashable, Sendable {
         self.meters = meters
         plans = meters.map { _ in nil }
         identities = meters.map { _ in MeterIdentity() }
+        changes = meters.map { _ in [] }
         positions = Dictionary(
             meters.enumerated().map { ($0.element.index, $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
@@ -70,6 +80,7 @@ package struct MeterRegister: Hashable, Sendable {
         for (position, meter) in meters.enumerated() {
             guard let old = known[meter.id], self.meters[old].profileDigest == meter.profileDigest else { continue }
             next.identities[position] = identities[old]
+            next.changes[position] = changes[old]
             if kept.contains(meter.index), let plan = plans[old] { next.planned(plan) }
         }
         return next
@@ -80,6 +91,11 @@ package struct MeterRegister: Hashable, Sendable {
         guard let meter = positions[plan.meter.index] else { return }
         plans[meter] = plan
         for read in plan.reads where read.isIdentity { identityReads[read.index] = meter }
+    }
+
+    /// Somebody looked at the meter: what it says now is right.
+    package mutating func commissioned(_ meter: UInt64) {
+        if let position = positions[meter] { changes[position] = [] }
     }
 
     /// Takes what the stream's last birth said, where it still fits the configuration.
@@ -95,25 +111,28 @@ package struct MeterRegister: Hashable, Sendable {
     }
 
     /// Looks for identity texts among answers. Unusable texts and failed reads change nothing.
-    package mutating func observe(_ reads: [FinishedRead]) {
+    ///
+    /// - Returns: texts that are not what they were; becoming known is no change.
+    @discardableResult
+    package mutating func observe(_ reads: [FinishedRead]) -> [(meter: ConfiguredMeter, change: IdentityChange)] {
+        var found: [(meter: ConfiguredMeter, change: IdentityChange)] = []
         for read in reads where read.status == SampleStatus.good {
             guard let meter = identityReads[read.read], let plan = plans[meter], let planned = plan.read(read.read)
             else {
                 continue
             }
             let texts = planned.planned.identityTexts(read.words, plan.meter.profile, chain: plan.chain)
-            for case let (role, text?) in texts { identities[meter][role] = text }
-        }
-    }
-
-    /// Identity texts that the profile does not expect: perhaps another device, or another profile is right.
-    package var unexpected: [(meter: Identifier, role: String, text: String)] {
-        zip(meters, identities).flatMap { meter, identity in
-            meter.profile.identity.fields.compactMap { role, _ in
-                let text = identity[role]
-                return text.isEmpty || meter.profile.accepts(text, role) ? nil : (meter.id, role.name, text)
+            for case let (role, text?) in texts {
+                let before = identities[meter][role]
+                identities[meter][role] = text
+                guard !before.isEmpty, before != text else { continue }
+                let change = IdentityChange(role: role, before: before, now: text)
+                changes[meter].removeAll { $0.role == role }
+                changes[meter].append(change)
+                found.append((meters[meter], change))
             }
         }
+        return found
     }
 
     /// The birth's body for what is known now.

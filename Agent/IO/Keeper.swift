@@ -118,6 +118,8 @@ package final class Keeper {
     var commitAt: Int64
     var statusSentAt: Int64 = .min
     var boardAt: Int64 = .min / 2
+    /// As last said in the log.
+    var doubts: [MeterDoubt] = []
     var signs = SignsOfLife()
     var notes = NoteDesk()
     var clockSteps: (count: Int, largest: Int64) = (0, 0)
@@ -321,15 +323,11 @@ package final class Keeper {
                 lastBirth = birth.envelope
                 board.set(planner.register)
                 publishBirth()
-                for (meter, role, text) in planner.register.unexpected {
-                    log.line(
-                        .warning, "meter is not what its profile expects",
-                        [("meter", meter.text), (role, text)], limit: meter.text)
-                }
             }
         }
         pending = nil
         answerNotes()
+        doubt()
         try makeRoom(isFull: false)
     }
 

@@ -29,6 +29,8 @@ package struct AgentFigures: Hashable, Sendable {
     package var unbelieved = UnbelievedMessages()
     /// What a damaged spool still holds is being taken over; nothing is sent meanwhile.
     package var isSalvaging = false
+    /// What will cost meters their billing grade.
+    package var doubts: [MeterDoubt] = []
 
     package init() {}
 }
@@ -118,6 +120,10 @@ package final class StatusBoard: Sendable {
             "\"messages_unknown\":\(now.unbelieved.messagesUnknown)",
         ]
         fields.append("\"seconds_since_receipt\":" + (now.secondsSinceReceipt.map(String.init) ?? "null"))
+        let doubts = now.doubts.map {
+            "{\"meter\":\(Self.quoted($0.meter.text)),\"what\":\(Self.quoted($0.description))}"
+        }
+        fields.append("\"no_billing_grade\":[\(doubts.joined(separator: ","))]")
         fields += now.enrolment.json
         fields.append(
             "\"not_commissioned\":[\(notCommissioned.map { Self.quoted($0.meter.id.text) }.joined(separator: ","))]")
@@ -143,6 +149,7 @@ package final class StatusBoard: Sendable {
                 + (now.isSalvaging ? ", a damaged one is being taken over: nothing is sent meanwhile" : ""),
             "waiting    \(recorder.waiting) reads for the next commit",
         ]
+        lines += now.doubts.map { "grade      \($0.meter) WILL NOT SETTLE: \($0)" }
         lines +=
             commissioningLines + now.unbelieved.lines + now.enrolment.lines + service.lines
             + busStatuses.flatMap(\.lines)
@@ -188,6 +195,7 @@ extension Keeper {
         figures.evidence = evidence
         (figures.clockSteps, figures.clockStepMax) = clockSteps
         figures.enrolment = enrolment.figures
+        figures.doubts = doubts
         board.set(figures)
     }
 }

@@ -117,7 +117,7 @@ package struct Note: Hashable, Sendable {
 
 /// Codes of notes. Signed: never renumber.
 package enum NoteCode: UInt64, Hashable, Sendable {
-    /// {1: meter index, 2: [model, serial, firmware] before, 3: the same now}
+    /// {1: meter index, 2: [model, serial, firmware] before, 3: the same now, ? 4: [* [role, before, now]] of its setup}
     case identityChanged = 1
     /// {1: step in ms, 2: sync before, 3: sync now}
     case clockStepped = 2

@@ -160,13 +160,13 @@ extension GatewayState {
 }
 
 extension Note {
-    /// `{1: meter index, 2: [model, serial, firmware] before, 3: now}`; nil in another shape, which is no reason to refuse
+    /// `{1: meter index, 2: [model, serial, firmware] before, 3: now, ? 4: setup}`; nil in another shape, which is no reason to refuse
     /// the record: its words are kept.
     fileprivate var identityChange:
         (index: UInt64, before: Event.IdentityChanged.Identity, now: Event.IdentityChanged.Identity)?
     {
         do throws(ShapeError) {
-            let fields = try details.fields(1...3, extensible: true, "note")
+            let fields = try details.fields(1...4, extensible: true, "note")
             return (
                 try fields.uint(1), try Event.IdentityChanged.Identity(try fields.value(2), "note.2"),
                 try Event.IdentityChanged.Identity(try fields.value(3), "note.3")
