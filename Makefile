@@ -65,7 +65,8 @@ run: release ## the demonstration: eight days in three minutes; ONCE=1 ends by i
 	python3 demo/run.py $(if $(ONCE),--once) $(if $(PORT),--port $(PORT)) $(if $(BROKER_PORT),--broker-port $(BROKER_PORT)) \
 	    $(if $(PLANT_PORT),--plant-port $(PLANT_PORT))
 
-bench: deps ## measured figures, each beside its limit
+bench: PACKAGES += collectd-core libmodbus5
+bench: deps venv ## measured figures, each beside its limit
 	swift build -c release
 	Tests/Benchmarks/run
 

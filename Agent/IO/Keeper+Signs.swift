@@ -25,6 +25,8 @@ extension Keeper {
             signs.isReadyTold = true
             board.update { $0.isReady = true }
             supervisor.ready(statusLine)
+            // Connecting, the first plans and the first birth are over too.
+            Footprint.dropCode()
         }
         giveSignOfLife(now)
         guard signs.isReady, supervisor.socketPath != nil, now - signs.statusAt >= SignsOfLife.statusEvery else {

@@ -19,7 +19,7 @@ package enum RunningAgent {
     /// - Throws: ``SettingsError`` for a configuration that cannot run; ``SpoolError`` and others when the spool fails.
     package static func run(_ parts: AgentParts, log: Log = Log()) throws {
         let signals = blockSignals()
-        limitDescriptors()
+        setLimits()
         let clock = try MachineClock(house: parts.settings.clock)
         // Believed as it stands; the number held in the spool is compared below.
         try checkUplink(parts, believed: 0)
@@ -39,10 +39,10 @@ package enum RunningAgent {
         let keeper = Keeper(
             settings: keeperSettings, start: start, key: parts.key, trust: nil, clock: clock, recorder: recorder,
             inbox: inbox, uplink: uplink, log: log, board: board)
-
         let desk = BusDesk(perSecond: parts.settings.access.perSecond)
         let context = ControlContext(
             settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock, key: parts.key.publicKey)
+        Footprint.dropCode()
         var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
         let reloader = Reloader(
@@ -148,7 +148,8 @@ package enum RunningAgent {
     }
 
     /// With 1 024 descriptors no socket can get a number that select() writes past its set for.
-    private static func limitDescriptors() {
+    private static func setLimits() {
+        Footprint.share()
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 else { return }
         limit.rlim_cur = min(descriptorsMax, limit.rlim_max)

@@ -54,9 +54,12 @@ extension Spool {
 
     /// PRAGMAs that decide what survives a power cut. A value SQLite does not keep ends the start.
     private static func set(_ database: Database, file: String, bytesMax: Int) throws {
-        let pages = Int64(bytesMax / pageBytes)
+        // A file that is there keeps its own.
+        try database.run("PRAGMA page_size = \(pageBytes)")
+        let pageBytes = max(512, try database.integer("PRAGMA page_size") ?? 0)
+        let pages = Int64(bytesMax) / pageBytes
+        let folded = String(logBytes / pageBytes)
         let settings: [(name: String, value: String, found: String)] = [
-            ("page_size", String(pageBytes), String(pageBytes)),
             ("auto_vacuum", "NONE", "0"),
             // Before WAL: then the index of the log is memory of this process, and nobody else can open the file.
             ("locking_mode", "EXCLUSIVE", "exclusive"),
@@ -64,13 +67,13 @@ extension Spool {
             // FULL: the log is synced at each commit; NORMAL would lose commits at a power cut.
             ("synchronous", "FULL", "2"),
             // Folding the log in may make the file longer by as many pages: less than the reserve gives back.
-            ("wal_autocheckpoint", "200", "200"),
+            ("wal_autocheckpoint", folded, folded),
             // A log that once was long keeps its place on the disk: later commits need no new room there.
             ("journal_size_limit", "-1", "-1"),
             ("cell_size_check", "ON", "1"),
             ("foreign_keys", "OFF", "0"),
             ("temp_store", "MEMORY", "2"),
-            ("cache_size", "-2048", "-2048"),
+            ("cache_size", "-512", "-512"),
             ("max_page_count", String(pages), String(pages)),
         ]
         for setting in settings {

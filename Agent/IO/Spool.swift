@@ -128,7 +128,11 @@ package final class Spool {
     package static let formatVersion: Int64 = 1
     /// "KMsp" as PRAGMA application_id.
     static let applicationID: Int64 = 0x4B4D_7370
-    static let pageBytes = 4096
+    /// Of a new file. What a commit changes is written by whole pages, twice: into the log, and when the log is folded in. Of a
+    /// hundred meters' ten kilobytes pages of 4 096 bytes made 40 written ones, these make 26.
+    static let pageBytes: Int64 = 1_024
+    /// The log is folded into the file when it has so many bytes: seldom, and less than the reserve.
+    static let logBytes: Int64 = 1_638_400
     /// Records of one stream: position = ordinal × 2^40 + number.
     static let sequenceBits: Int64 = 40
 
@@ -156,7 +160,7 @@ package final class Spool {
     package func usedBytes() throws(DatabaseError) -> Int {
         let pages = try database.integer("PRAGMA page_count") ?? 0
         let free = try database.integer("PRAGMA freelist_count") ?? 0
-        return Int(max(0, pages - free)) * Self.pageBytes
+        return Int(max(0, pages - free) * (try database.integer("PRAGMA page_size") ?? Self.pageBytes))
     }
 
     /// Folds the log into the file and gives its place on the disk back. For a full disk: otherwise the log keeps it.

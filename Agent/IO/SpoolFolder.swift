@@ -97,7 +97,7 @@ struct SpoolFolder {
 }
 
 /// Room on the disk that is given back when the disk is full, so that a skip can be written and the log folded in: more
-/// than the log is long when it is folded in (200 pages) and than what is written to make room.
+/// than the log is long when it is folded in (``Spool/logBytes``) and than what is written to make room.
 package final class SpoolReserve {
     static let bytes = 2_097_152
 

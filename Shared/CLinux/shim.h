@@ -1,7 +1,9 @@
-// What Swift's Glibc module does not map: the state of the kernel's clock, the options of serial lines, exchanging two names.
+// What Swift's Glibc module does not map: the state of the kernel's clock, the options of serial lines, exchanging two names,
+// malloc's settings.
 // Types that both have (timespec) are Glibc's, whichever of the two modules a file names first.
 #pragma clang module import SwiftGlibc
 #include <linux/serial.h>
+#include <malloc.h>
 #include <sys/ioctl.h>
 #include <sys/timex.h>
 #include <sys/syscall.h>

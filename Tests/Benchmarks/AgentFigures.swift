@@ -155,22 +155,21 @@ final class BenchYard {
             isOneLine
             ? ["  - tcp: 127.0.0.1:\(meterPort)", "    meters:"] + (1...meters).map { "      - \(meter($0))" }
             : (1...meters).flatMap { ["  - tcp: 127.0.0.\($0):\(meterPort)", "    meters: [\(meter($0))]"] }
-        let text = """
-            gateway: \(gateway)
-            key: \(place.file("gateway.pem"))
-            key_list: \(place.file("key-list.cbor"))
-            root_key: \(place.file("root.hex"))
-            mqtt: {host: 127.0.0.1, port: \(broker.port)}
-            spool: {path: \(place.file("spool"))}
-            profiles: \(profiles)
-            buses:
+        try startAgent(buses: buses, profiles: profiles)
+    }
 
-            """
-        try (text + buses.joined(separator: "\n") + "\n").write(
+    /// - Parameter buses: lines below `buses:`.
+    func startAgent(buses: [String], profiles: String, more: [String] = []) throws {
+        let lines =
+            [
+                "gateway: \(gateway)", "key: \(place.file("gateway.pem"))", "key_list: \(place.file("key-list.cbor"))",
+                "root_key: \(place.file("root.hex"))", "mqtt: {host: 127.0.0.1, port: \(broker.port)}",
+                "spool: {path: \(place.file("spool"))}", "profiles: \(profiles)",
+            ] + more + ["buses:"] + buses
+        try (lines.joined(separator: "\n") + "\n").write(
             toFile: place.file("agent.yaml"), atomically: true, encoding: .utf8)
         agent = try ChildProcess(
-            try Workplace.program("kilomint-agent"), ["run", "--config", place.file("agent.yaml")],
-            outputPath: place.file("agent.log"))
+            try Workplace.agent(), ["run", "--config", place.file("agent.yaml")], outputPath: place.file("agent.log"))
     }
 
     private func profilesWithoutTurnaround() throws -> String {

@@ -74,6 +74,8 @@ struct ProcessFigures {
     let peak: Double
     /// VmRSS, bytes.
     let resident: Double
+    /// RssAnon, bytes: what no file is behind.
+    let anonymous: Double
     let threads: Int
     /// Bytes sent to storage.
     let written: Double
@@ -92,6 +94,7 @@ struct ProcessFigures {
         }
         peak = try number("/proc/\(pid)/status", "VmHWM") * 1_024
         resident = try number("/proc/\(pid)/status", "VmRSS") * 1_024
+        anonymous = try number("/proc/\(pid)/status", "RssAnon") * 1_024
         threads = Int(try number("/proc/\(pid)/status", "Threads"))
         written = try number("/proc/\(pid)/io", "write_bytes")
     }

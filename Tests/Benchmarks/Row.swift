@@ -60,6 +60,8 @@ enum Figure {
 
     static func perSecond(_ value: Double) -> String { count(value) + "/s" }
     static func seconds(_ value: Double) -> String { rounded(value) + " s" }
+    /// With two places.
+    static func number(_ value: Double) -> String { rounded(value) }
     static func mebibytes(_ bytes: Double) -> String { rounded(bytes / 1_048_576) + " MiB" }
     static func percent(_ part: Double, of whole: Double) -> String {
         whole > 0 ? String(Int64((100 * part / whole).rounded())) + " %" : "–"

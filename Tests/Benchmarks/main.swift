@@ -5,15 +5,23 @@ internal import Glibc
 internal import Kit
 
 private let usage = """
-    usage: kilomint-bench [SECTION …]     agent, intake, ledger, window, sizes; default: all
+    usage: kilomint-bench [SECTION …]     agent, rivals, line, flash, intake, ledger, window, sizes; default: all
     KILOMINT_AGENT_STATIC names a statically linked agent for `sizes`.
 
     """
 
-private let sections: [(name: String, measure: () throws -> [Row])] = [
-    ("agent", AgentFigures.measure), ("intake", IntakeFigures.measure), ("ledger", LedgerFigures.measure),
-    ("window", WindowFigures.measure), ("sizes", SizeFigures.measure),
+private let agentSections: [(name: String, measure: () throws -> [Row])] = [
+    ("agent", AgentFigures.measure), ("rivals", RivalFigures.measure), ("line", LineFigures.measure),
+    ("flash", FlashFigures.measure), ("sizes", SizeFigures.measure),
 ]
+#if KILOMINT_AGENT_ONLY
+    private let sections = agentSections
+#else
+    private let sections =
+        agentSections + [
+            ("intake", IntakeFigures.measure), ("ledger", LedgerFigures.measure), ("window", WindowFigures.measure),
+        ]
+#endif
 
 /// Runs sections one after the other, each as a child of this process that prints rows.
 private func runAll(_ names: [String]) throws {
@@ -41,6 +49,7 @@ do {
             throw KitError(usage)
         }
         for row in try section.measure() { print(row.line) }
+    case "--float-plant"?: try FloatPlant.run(Array(words.dropFirst()))
     case "--modbus-loop"?: try ModbusLoop.run(Array(words.dropFirst()))
     case let word? where !sections.contains(where: { $0.name == word }): throw KitError(usage)
     default: try runAll(words.isEmpty ? sections.map(\.name) : words)

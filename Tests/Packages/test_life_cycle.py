@@ -206,7 +206,8 @@ class LifeCycle(unittest.TestCase):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
-        child = subprocess.Popen([BIN / "kilomint-plant", "run", "--csv", ROOT / "Tests/Plant/Data/serf-east-2016.csv", "--port", str(port), "--real"],
+        data = ROOT / "Tests/Plant/Data/serf-east-2016.csv"
+        child = subprocess.Popen([BIN / "kilomint-plant", "run", "--csv", data, "--port", str(port), "--real"],
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.addCleanup(lambda: (child.kill(), child.wait(), child.stdout.close()))
         for line in child.stdout:
@@ -253,7 +254,7 @@ class LifeCycle(unittest.TestCase):
         return found.st_uid, found.st_gid
 
     def supervise(self):
-        """A stand-in for systemctl, for this root has no systemd running: it writes down what is asked, and on a restart ends the agent and starts it."""
+        """A stand-in for systemctl, for this root has no systemd running: it writes down what is asked, and restarts the agent."""
         self.root.at("run/systemd/system").mkdir(parents=True)
         self.root.at("usr/bin/systemctl").unlink()
         script = self.root.at("usr/bin/systemctl")
@@ -261,8 +262,12 @@ class LifeCycle(unittest.TestCase):
 echo "$*" >> /run/asked
 case "$*" in
     *try-restart*kilomint-agent.service* | *"start kilomint-agent.service"*)
-        [ ! -e /run/agent.pid ] || { kill -TERM "$(cat /run/agent.pid)"; while kill -0 "$(cat /run/agent.pid)" 2> /dev/null; do sleep 0.05; done; }
-        setpriv --reuid=kilomint-agent --regid=kilomint-agent --init-groups kilomint-agent run --config /etc/kilomint/agent.yaml < /dev/null >> /run/agent.log 2>&1 &
+        if [ -e /run/agent.pid ]; then
+            kill -TERM "$(cat /run/agent.pid)"
+            while kill -0 "$(cat /run/agent.pid)" 2> /dev/null; do sleep 0.05; done
+        fi
+        setpriv --reuid=kilomint-agent --regid=kilomint-agent --init-groups \\
+            kilomint-agent run --config /etc/kilomint/agent.yaml < /dev/null >> /run/agent.log 2>&1 &
         echo $! > /run/agent.pid ;;
     *stop*kilomint-agent.service*) kill -TERM "$(cat /run/agent.pid)" ;;
 esac
