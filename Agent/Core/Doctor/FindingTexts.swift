@@ -55,6 +55,16 @@ extension FindingID {
         case .voltageOdd: "the voltage is not plausible"
         case .frequencyOdd: "the frequency is not plausible"
         case .valueStuck: "a value never changes"
+        case .diskReadOnly, .diskFull, .diskSlow, .spoolVolatile, .clockUnsynchronised, .clockStepped,
+            .certificateMissing, .certificateExpired, .certificateExpiring, .certificateName,
+            .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
+            machineName
+        }
+    }
+
+    /// The headings of what is about the machine and the way to the collector.
+    private var machineName: String {
+        switch self {
         case .diskReadOnly: "the spool's disk is read-only"
         case .diskFull: "the spool's disk is full"
         case .diskSlow: "the spool's disk is slow"
@@ -70,6 +80,7 @@ extension FindingID {
         case .idleCut: "the network cuts idle connections"
         case .simQuota: "the SIM's volume will not last"
         case .ports: "ports that must be open, outbound"
+        default: "\(self)"
         }
     }
 }
