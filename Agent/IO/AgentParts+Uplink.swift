@@ -57,6 +57,7 @@ extension AgentParts {
             tls: try tls(mqtt),
             will: MQTTWill(topic: topics.status, payload: offline.encoded),
             subscriptions: [MQTTSubscription(topics.receipt)])
+        options.alternates = mqtt.alternates
         options.keepAliveSeconds = mqtt.keepAliveSeconds
         options.inFlightMax = settings.limits.recordsMax + 8
         return options
@@ -64,9 +65,12 @@ extension AgentParts {
 
     /// The broker that enrolment named, with the certificate it brought and the gateway's one key.
     private func enrolledBroker() throws(SettingsError) -> AgentSettings.MQTT? {
-        guard enrolled.stamp != nil, let broker = try enrolled.brokers().first else { return nil }
+        guard enrolled.stamp != nil else { return nil }
+        let brokers = try enrolled.brokers().map { MQTTBroker(host: $0.host, port: $0.port) }
+        guard let broker = brokers.first else { return nil }
         return AgentSettings.MQTT(
-            host: broker.host, port: broker.port, username: settings.gateway.text, passwordFile: nil,
+            host: broker.host, port: broker.port, alternates: Array(brokers.dropFirst()),
+            username: settings.gateway.text, passwordFile: nil,
             caFile: enrolled.ca, certificateFile: enrolled.certificate, keyFile: nil, keepAliveSeconds: 30)
     }
 

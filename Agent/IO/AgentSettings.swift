@@ -3,6 +3,7 @@
 
 package import AgentCore
 package import Keys
+package import MQTT
 package import Metering
 package import Quantities
 package import Settings
@@ -12,6 +13,8 @@ package struct AgentSettings: Sendable {
     package struct MQTT: Hashable, Sendable {
         package var host: String
         package var port: Int
+        /// Tried in order when the first cannot be reached.
+        package var alternates: [MQTTBroker] = []
         /// Default: the gateway's id.
         package var username: String
         package var passwordFile: String?
@@ -188,6 +191,11 @@ extension AgentSettings.MQTT {
         username = try map.optional("username")?.text(1...128) ?? gateway.text
         passwordFile = try map.optional("password_file")?.path()
         keepAliveSeconds = Int(try map.optional("keep_alive")?.milliseconds(in: 5_000...3_600_000) ?? 30_000) / 1000
+        for item in try map.optional("brokers")?.list(count: 0...(MQTTOptions.brokersMax - 1)) ?? [] {
+            let broker = try item.map()
+            let host = try broker.value("host").text(1...253)
+            alternates.append(MQTTBroker(host: host, port: try broker.optional("port")?.int(in: 1...65_535) ?? port))
+        }
         guard keyFile == nil || certificateFile != nil else {
             throw map.error("`key_file` needs `certificate_file`: a key alone proves nothing")
         }

@@ -2,6 +2,7 @@
 // folder is there it sends. A renewed certificate is a changed folder. The start goes the same way as every change.
 
 internal import AgentCore
+internal import Keys
 internal import Evidence
 package import MQTT
 internal import Settings
@@ -131,6 +132,10 @@ extension Keeper {
         if trust == nil { log.line(.warning, "not enrolled: readings are signed and stored, nothing is sent") }
         if trust != nil { beginAsReplacement() }
         guard let options else { return }
+        // Read with the options a moment ago: a file that vanished since is the next connection's to complain about.
+        do throws(TLSProblem) { certificateEnds = try options.tls?.ownCertificates().first?.notAfter } catch {
+            certificateEnds = nil
+        }
         // Two sessions of one client id would throw each other out: the former ends first.
         session?.stop(within: EnrolmentWatch.farewell)
         window.disconnected()

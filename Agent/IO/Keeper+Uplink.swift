@@ -19,7 +19,7 @@ extension Keeper {
         let now = clock.now().monotonic
         switch event {
         case .connected:
-            log.line(.info, "broker connected")
+            log.line(.info, "broker connected", [("broker", session?.stats.broker?.description ?? "")])
             evidence.connected(now: now)
             window.connected(now: now)
             statusSentAt = .min
@@ -32,6 +32,13 @@ extension Keeper {
                 log.line(.warning, "broker not reached", [("reason", reason.description)], limit: "")
             }
             window.disconnected()
+            let isRivalled = session?.stats.isRivalled ?? false
+            if isRivalled, !isRivalTold {
+                log.line(
+                    .error, "another client uses this gateway's id; coming back ever less often",
+                    [("remedy", "find the second program or cloned disk")])
+            }
+            isRivalTold = isRivalled
         case .subscribed(let refused):
             for filter in refused {
                 log.line(

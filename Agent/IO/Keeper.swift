@@ -96,6 +96,10 @@ package final class Keeper {
     var unsigned: Unsigned?
     /// Why the key's store does not sign; nil while it does.
     var signerProblem: String?
+    /// When the certificate shown to the broker ends.
+    var certificateEnds: UTCInstant?
+    /// The log was told of another client with our id.
+    var isRivalTold = false
     /// The last stream ended, and the one that follows is not open yet.
     var ending: Birth.Predecessor?
     var agent: AgentState

@@ -19,6 +19,8 @@ extension StatusBoard {
             ("records_in_flight", .gauge, "Sent and not receipted.", Int64(now.inFlight)),
             ("resends_total", .counter, "Times that no receipt came in time.", Int64(now.resends)),
             ("broker_connected", .gauge, "1 while connected.", now.isConnected ? 1 : 0),
+            ("broker_rival", .gauge, "1 while another client seems to use our id.", now.broker.isRivalled ? 1 : 0),
+            ("sessions_taken_over_total", .counter, "Said by the broker.", Int64(clamping: now.broker.takenOver)),
             ("spool_bytes", .gauge, "Bytes in use.", Int64(now.spoolBytes)),
             ("spool_bytes_max", .gauge, "Bytes allowed.", Int64(now.spoolBytesMax)),
             ("spool_writable", .gauge, "0 while the disk refuses commits.", now.isWritable ? 1 : 0),
@@ -39,6 +41,11 @@ extension StatusBoard {
         ]
         for (name, kind, help, value) in plain {
             page.add("kilomint_agent_" + name, kind, help) { [MetricsPage.Sample([], value)] }
+        }
+        if let ends = now.broker.certificateEnds {
+            page.add("kilomint_agent_certificate_not_after_seconds", .gauge, "Unix time at which it ends.") {
+                [MetricsPage.Sample([], ends.milliseconds / 1000)]
+            }
         }
         if let seconds = now.secondsSinceReceipt {
             page.add("kilomint_agent_receipt_age_seconds", .gauge, "Since the last receipt that counted.") {

@@ -15,6 +15,7 @@ package struct AgentFigures: Hashable, Sendable {
     package var inFlight = 0
     package var resends = 0
     package var isConnected = false
+    package var broker = BrokerFigures()
     /// Real seconds since the last receipt that counted; nil: none in this run.
     package var secondsSinceReceipt: Int64?
     package var session: UInt64 = 0
@@ -124,7 +125,7 @@ package final class StatusBoard: Sendable {
             "{\"meter\":\(Self.quoted($0.meter.text)),\"what\":\(Self.quoted($0.description))}"
         }
         fields.append("\"no_billing_grade\":[\(doubts.joined(separator: ","))]")
-        fields += now.enrolment.json
+        fields += now.broker.json + now.enrolment.json
         fields.append(
             "\"not_commissioned\":[\(notCommissioned.map { Self.quoted($0.meter.id.text) }.joined(separator: ","))]")
         fields += service.json
@@ -151,7 +152,7 @@ package final class StatusBoard: Sendable {
         ]
         lines += now.doubts.map { "grade      \($0.meter) WILL NOT SETTLE: \($0)" }
         lines +=
-            commissioningLines + now.unbelieved.lines + now.enrolment.lines + service.lines
+            now.broker.lines + commissioningLines + now.unbelieved.lines + now.enrolment.lines + service.lines
             + busStatuses.flatMap(\.lines)
         lines += shadow.lines.map { "shadow     \($0.meter), \($0.shadow): \($0.text)" }
         return lines.joined(separator: "\n") + "\n"
@@ -184,6 +185,7 @@ extension Keeper {
         figures.inFlight = window.inFlightCount
         figures.resends = window.timeouts
         figures.isConnected = window.isConnected
+        figures.broker = BrokerFigures(session, certificateEnds: certificateEnds)
         figures.secondsSinceReceipt = receiptReceivedAt.map { (now - $0) / 1000 }
         figures.session = agent.session
         // A figure for people: when it cannot be had, the commit says why.

@@ -240,7 +240,7 @@ final class Connection {
 
     /// `reason`, or what stands behind it: TLS ends a connection in ways that look like a link that was cut.
     func explained(_ reason: MQTTReason) -> MQTTReason {
-        guard let tls, reason != .stopped else { return reason }
+        guard let tls, reason != .stopped, reason != .returning else { return reason }
         if let problem = tls.problem { return .tls(problem) }
         guard reached, !tls.isShaken, reason != .silent else { return reason }
         return .tls(.handshake(context.lastError ?? "\(reason)"))

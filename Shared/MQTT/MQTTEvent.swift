@@ -102,6 +102,12 @@ package struct MQTTStats: Hashable, Sendable {
     package var publishesLost: UInt64 = 0
     /// Times reading stopped because nobody took events.
     package var pauses: UInt64 = 0
+    /// Times the broker said that another client took our place.
+    package var takenOver: UInt64 = 0
+    /// Another client seems to use our client id: the broker said so, or closed five connections in a row without a word.
+    package var isRivalled = false
+    /// The broker tried last, or connected to.
+    package var broker: MQTTBroker?
     package var connected = false
     package var inFlight = 0
     package var eventsQueued = 0

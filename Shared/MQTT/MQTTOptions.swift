@@ -28,6 +28,19 @@ package struct MQTTWill: Hashable, Sendable {
     }
 }
 
+/// Where a broker listens.
+package struct MQTTBroker: Hashable, Sendable, CustomStringConvertible {
+    package var host: String
+    package var port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    package var description: String { "\(host):\(port)" }
+}
+
 /// A topic filter, subscribed anew at each connect.
 package struct MQTTSubscription: Hashable, Sendable {
     package var filter: String
@@ -44,6 +57,8 @@ package struct MQTTOptions: Sendable, CustomStringConvertible, CustomDebugString
     package var host: String
     /// 1 … 65 535.
     package var port: Int
+    /// Tried in this order when host and port cannot be reached, each with its own name for TLS.
+    package var alternates: [MQTTBroker] = []
     /// 1 … 128 bytes. One client id is one session: a second client takes the first one's place.
     package var clientID: String
     package var username: String?
@@ -73,6 +88,10 @@ package struct MQTTOptions: Sendable, CustomStringConvertible, CustomDebugString
     /// First wait before connecting again; doubles up to the longest, each with jitter: half of it to all of it.
     package var backOffMin: Duration = .milliseconds(500)
     package var backOffMax: Duration = .seconds(60)
+    /// Longest wait while another client seems to use our client id: each return would throw it out again.
+    package var rivalBackOffMax: Duration = .seconds(900)
+    /// A connection to an alternate ends in good order after this long, and the first broker is tried again.
+    package var returnAfter: Duration = .seconds(1_800)
     /// A connection that lived this long counts as sound: the next wait is the first again.
     package var stableAfter: Duration = .seconds(30)
     /// From the first packet to the broker's answer.
@@ -98,6 +117,12 @@ package struct MQTTOptions: Sendable, CustomStringConvertible, CustomDebugString
     package var description: String { "\(clientID)@\(host):\(port)" }
     package var debugDescription: String { description }
 
+    /// Most brokers of one list.
+    package static let brokersMax = 8
+
+    /// All brokers, in the order of preference.
+    package var brokers: [MQTTBroker] { [MQTTBroker(host: host, port: port)] + alternates }
+
     /// Most filters of one session: 256 partitions and some to spare.
     package static let subscriptionsMax = 1_024
 
@@ -108,6 +133,13 @@ package struct MQTTOptions: Sendable, CustomStringConvertible, CustomDebugString
         }
         try require(isCString(host, bytesMax: 253) && !host.isEmpty, "host", "a host name or address")
         try require(1...65_535 ~= port, "port", "1 to 65535")
+        try require(alternates.count < Self.brokersMax, "brokers", "at most \(Self.brokersMax)")
+        for broker in alternates {
+            let isPlace = isCString(broker.host, bytesMax: 253) && !broker.host.isEmpty && 1...65_535 ~= broker.port
+            try require(isPlace, "broker \(broker)", "a host name or address, port 1 to 65535")
+        }
+        try require(returnAfter > .zero && returnAfter <= .seconds(86_400), "return", "at most a day")
+        try require(rivalBackOffMax > .zero && rivalBackOffMax <= .seconds(86_400), "back-off", "at most a day")
         try require(isCString(clientID, bytesMax: 128) && !clientID.isEmpty, "client id", "1 to 128 bytes")
         try require(isCString(username ?? "", bytesMax: 65_535), "username", "at most 65535 bytes without NUL")
         try require(isCString(password ?? "", bytesMax: 65_535), "password", "at most 65535 bytes without NUL")

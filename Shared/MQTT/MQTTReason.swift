@@ -19,6 +19,8 @@ package enum MQTTReason: Hashable, Sendable, CustomStringConvertible {
     case consumerStalled
     /// We said farewell.
     case stopped
+    /// We left an alternate broker to try the first one again.
+    case returning
     /// Anything else of libmosquitto, in its words.
     case library(String)
 
@@ -38,6 +40,7 @@ package enum MQTTReason: Hashable, Sendable, CustomStringConvertible {
         case .silent: "the broker does not answer: check the link and the broker's load"
         case .consumerStalled: "received messages were not taken for two keep-alives: the program behind is too slow"
         case .stopped: "stopped on request"
+        case .returning: "left this broker to try the first of the list again"
         case .library(let text): "libmosquitto: \(text)"
         }
     }

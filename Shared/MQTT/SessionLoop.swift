@@ -5,18 +5,38 @@ internal import Glibc
 /// Made and used on the network thread.
 final class SessionLoop {
     private let core: SessionCore
-    private var options: MQTTOptions { core.options }
+    /// Those of the broker being tried.
+    private var options: MQTTOptions
+    /// How long a connection to this broker lasts; nil: as long as it can.
+    private var returnAfter: Duration?
 
-    init(core: SessionCore) { self.core = core }
+    init(core: SessionCore) {
+        self.core = core
+        options = core.options
+    }
 
     func run() {
-        var backOff = BackOff(options)
+        var backOff = BackOff(core.options)
+        var place = 0
         while true {
             // A connection's events need a place before there is a connection: flapping cannot grow the queue.
             guard waitForRoom() else { break }
-            core.monitor.change { $0.countAttempt() }
+            options = core.options
+            let broker = options.brokers[place]
+            (options.host, options.port) = (broker.host, broker.port)
+            returnAfter = place == 0 ? nil : options.returnAfter
+            core.monitor.change { $0.countAttempt(broker) }
             let (reason, lived) = attempt()
+            if reason == .returning {
+                place = 0
+                continue
+            }
+            // Not reached: the next one at once. Reached and lost, or none reached: a wait, then the first again.
+            place = lived == nil && place + 1 < options.brokers.count ? place + 1 : 0
+            if place > 0, reason != .stopped { continue }
+            place = 0
             let wait = backOff.next(lived: lived, reason: reason, jitter: .random(in: 0...1_000_000))
+            core.monitor.change { $0.note(isRivalled: backOff.isRivalled, reason) }
             guard sleep(until: .now + wait) else { break }
         }
         core.monitor.change { $0.end() }
@@ -62,6 +82,7 @@ final class SessionLoop {
         let answerBy = Moment.now + options.connectTimeout
         var up: Moment?
         var farewellBy: Moment?
+        var returnBy: Moment?
         var nextTick = Moment.now + .seconds(1)
         var moreToRead = false
         while true {
@@ -69,6 +90,7 @@ final class SessionLoop {
             let orders = core.monitor.change { $0.exchange(report, options) }
             if report.agreement != nil {
                 up = .now
+                returnBy = returnAfter.map { .now + $0 }
                 connection.subscribeAll()
             }
             for message in orders.outbox {
@@ -79,8 +101,15 @@ final class SessionLoop {
                 farewellBy = .now + .seconds(2)
                 connection.farewell(request)
             }
-            if let reason = context.ended { return (reason, lived(since: up)) }
-            if let farewellBy, Moment.now >= farewellBy { return (.stopped, lived(since: up)) }
+            if let due = returnBy, Moment.now >= due, farewellBy == nil {
+                farewellBy = .now + .seconds(2)
+                connection.farewell(StopRequest(sendingWill: false))
+            }
+            let isOver = farewellBy.map { Moment.now >= $0 } ?? false
+            if let reason = context.ended ?? (isOver ? .stopped : nil) {
+                let isReturning = reason == .stopped && orders.stop == nil
+                return (isReturning ? .returning : reason, lived(since: up))
+            }
             if up == nil, Moment.now >= answerBy { return (.silent, nil) }
 
             let mayRead = !orders.room.isEmpty

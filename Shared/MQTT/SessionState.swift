@@ -144,7 +144,15 @@ struct SessionState: Sendable {
         counts.bytesIn &+= UInt64(report.eventBytes)
     }
 
-    mutating func countAttempt() { counts.connectAttempts += 1 }
+    mutating func countAttempt(_ broker: MQTTBroker) {
+        counts.connectAttempts += 1
+        counts.broker = broker
+    }
+
+    mutating func note(isRivalled: Bool, _ reason: MQTTReason) {
+        counts.isRivalled = isRivalled
+        if reason == .sessionTakenOver { counts.takenOver += 1 }
+    }
 
     /// The attempt or the connection is over. Nothing can be published between the list of the lost and this: one lock.
     mutating func disconnected(_ reason: MQTTReason, _ report: Report, unacknowledged: [MQTTPublishID]) {

@@ -4,7 +4,7 @@ import MQTT
 import Testing
 
 struct BackOffTests {
-    private func backOff() -> BackOff {
+    fileprivate func backOff() -> BackOff {
         var options = MQTTOptions(host: "broker", clientID: "gateway")
         options.backOffMin = .milliseconds(500)
         options.backOffMax = .seconds(60)
@@ -42,6 +42,39 @@ struct BackOffTests {
     }
 }
 
+extension BackOffTests {
+    @Test func aRivalIsGivenWayToEverLonger() {
+        var waits = backOff()
+        for seconds in [60, 120, 240, 480, 900, 900] {
+            #expect(
+                waits.next(lived: .seconds(40), reason: .sessionTakenOver, jitter: 1_000_000) == .seconds(seconds))
+            #expect(waits.isRivalled)
+        }
+        // A link that is cut after a life of its own says that nobody threw us out.
+        #expect(waits.next(lived: .seconds(40), reason: .silent, jitter: 1_000_000) == .milliseconds(500))
+        #expect(!waits.isRivalled)
+    }
+
+    /// Mosquitto 2.0 closes without a word where it should say 142; so does a broker that dies, but not five times in a
+    /// row with no connection refused between.
+    @Test func fiveShortLivesInARowAreARival() {
+        var waits = backOff()
+        for _ in 0..<4 {
+            _ = waits.next(lived: .seconds(1), reason: .closed, jitter: 0)
+            #expect(!waits.isRivalled)
+        }
+        #expect(waits.next(lived: .seconds(1), reason: .closed, jitter: 1_000_000) == .seconds(60))
+        #expect(waits.isRivalled)
+        #expect(waits.next(lived: .seconds(1), reason: .closed, jitter: 1_000_000) == .seconds(120))
+        var restarted = backOff()
+        for _ in 0..<20 {
+            _ = restarted.next(lived: .seconds(1), reason: .closed, jitter: 0)
+            _ = restarted.next(lived: nil, reason: .network("refused"), jitter: 0)
+            #expect(!restarted.isRivalled)
+        }
+    }
+}
+
 struct OptionsTests {
     @Test(
         arguments: [
@@ -51,6 +84,9 @@ struct OptionsTests {
             { $0.receiveMax = 0 }, { $0.packetBytesMax = 1_023 }, { $0.eventsMax = 0 }, { $0.backOffMin = .zero },
             { $0.backOffMin = .seconds(61) }, { $0.subscriptions = [MQTTSubscription("a/#/b")] },
             { $0.will = MQTTWill(topic: "a/+", payload: []) },
+            { $0.alternates = [MQTTBroker(host: "", port: 1)] }, { $0.alternates = [MQTTBroker(host: "b", port: 0)] },
+            { $0.alternates = Array(repeating: MQTTBroker(host: "b", port: 1), count: 8) },
+            { $0.returnAfter = .zero },
         ] as [@Sendable (inout MQTTOptions) -> Void])
     func outOfRangeIsRefusedBeforeAnythingStarts(damage: @Sendable (inout MQTTOptions) -> Void) {
         var options = MQTTOptions(host: "broker", clientID: "gateway")

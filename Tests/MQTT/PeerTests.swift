@@ -58,6 +58,7 @@ private final class ScriptedPeer: @unchecked Sendable {
         options.backOffMin = .milliseconds(1)
         options.backOffMax = .milliseconds(2)
         options.connectTimeout = .seconds(2)
+        options.rivalBackOffMax = .milliseconds(2)
         return options
     }
 }
