@@ -42,6 +42,7 @@ enum Commands {
         case "enroll": try enroll(rest)
         case "renew": try renew(rest)
         case "config" where rest.first == "check": try checkConfiguration(Array(rest.dropFirst()))
+        case "config" where rest.first == "show": try showConfiguration(Array(rest.dropFirst()))
         case "profile": try profile(rest)
         case "read": try read(rest)
         case "identify": try identify(rest)
@@ -66,6 +67,12 @@ enum Commands {
 
     static func settings(_ arguments: Arguments) throws -> AgentSettings {
         try AgentSettings(try SettingsFile.load(path: try arguments.required("config")))
+    }
+
+    private static func showConfiguration(_ words: [String]) throws {
+        let arguments = try Arguments(words, options: ["config"], flags: ["origin"])
+        let sheet = try ConfigurationSheet(path: try arguments.required("config"))
+        print(sheet.text(origin: arguments.has("origin")), terminator: "")
     }
 
     private static func checkConfiguration(_ words: [String]) throws {

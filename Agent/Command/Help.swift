@@ -18,6 +18,8 @@ enum Help {
           kilomint-agent renew --config FILE [--force]
                                                      renew the certificate when it is due, for a timer
           kilomint-agent config check --config FILE  check everything the configuration names, print the plan
+          kilomint-agent config show --config FILE [--origin]
+                                                     every value as it takes effect, and where it comes from
           kilomint-agent status                      how the running agent is
           kilomint-agent watch                       its values, as a table that lives
           kilomint-agent read                        read meters or any registers once, print words and values

@@ -2,9 +2,17 @@
 // and signing goes on by itself once the store is back.
 
 internal import AgentCore
+internal import Evidence
 internal import Keys
 
 extension Keeper {
+    /// Cut and not signed yet: the key's store did not sign. Later reads wait behind it, see ``OpenCommit/readsMax``.
+    struct Unsigned {
+        let bodies: [PlannedBody]
+        let clock: RecordClock
+        let moment: Moment
+    }
+
     func signerFailed(_ error: KeyError) {
         if signerProblem == nil {
             log.line(

@@ -66,13 +66,6 @@ package final class Keeper {
         let births: Int
     }
 
-    /// Cut and not signed yet: the key's store did not sign. Later reads wait behind it, see ``OpenCommit/readsMax``.
-    struct Unsigned {
-        let bodies: [PlannedBody]
-        let clock: RecordClock
-        let moment: Moment
-    }
-
     var settings: KeeperSettings
     let spool: Spool
     let reserve: SpoolReserve

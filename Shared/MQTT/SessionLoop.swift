@@ -96,19 +96,16 @@ final class SessionLoop {
             for message in orders.outbox {
                 if context.ended == nil { connection.publish(message) } else { context.abandon(message) }
             }
-            if let request = orders.stop, farewellBy == nil {
+            let isDue = returnBy.map { Moment.now >= $0 } ?? false
+            if let request = orders.stop ?? (isDue ? StopRequest(sendingWill: false) : nil), farewellBy == nil {
                 guard up != nil, context.ended == nil else { return (context.ended ?? .stopped, nil) }
                 farewellBy = .now + .seconds(2)
                 connection.farewell(request)
             }
-            if let due = returnBy, Moment.now >= due, farewellBy == nil {
-                farewellBy = .now + .seconds(2)
-                connection.farewell(StopRequest(sendingWill: false))
-            }
             let isOver = farewellBy.map { Moment.now >= $0 } ?? false
             if let reason = context.ended ?? (isOver ? .stopped : nil) {
-                let isReturning = reason == .stopped && orders.stop == nil
-                return (isReturning ? .returning : reason, lived(since: up))
+                // A farewell that nobody asked for was ours: back to the first broker.
+                return (reason == .stopped && orders.stop == nil ? .returning : reason, lived(since: up))
             }
             if up == nil, Moment.now >= answerBy { return (.silent, nil) }
 
@@ -125,9 +122,16 @@ final class SessionLoop {
             if Moment.now >= nextTick, connection.reached, context.ended == nil {
                 nextTick = .now + .seconds(1)
                 connection.tick()
+                settle(up)
                 if context.ended == .silent, !mayRead { return (.consumerStalled, lived(since: up)) }
             }
         }
+    }
+
+    /// Whoever is connected for long enough has no rival any more.
+    private func settle(_ up: Moment?) {
+        guard let up, Moment.now >= up + options.stableAfter else { return }
+        core.monitor.change { $0.note(isRivalled: false, .stopped) }
     }
 
     private func lived(since up: Moment?) -> Duration? {

@@ -13,6 +13,36 @@ struct AgentSettingsTests {
         try AgentSettings(try SettingsFile.parse(Array(text.utf8), file: "agent.yaml"))
     }
 
+    @Test func theSheetSaysWhereEachValueComesFrom() throws {
+        let place = try TemporaryDirectory()
+        let text = """
+            gateway: gw-east-1
+            key: {tpm2: "0x81000001"}
+            commit: 5s
+            interval: 30s
+            spool: {path: /spool}
+            mqtt: {host: broker.example, brokers: [{host: other.example, port: 8884}], password_file: /secret}
+            profiles: firmware-profiles
+            buses:
+              - {tcp: 192.0.2.10:502, meters: [{id: meter-a, profile: abb/b23}, {id: meter-b, unit: 2, profile: abb/b23, interval: 15s}]}
+
+            """
+        try Workplace.write(text, to: place.file("agent.yaml"))
+        let sheet = try ConfigurationSheet(path: place.file("agent.yaml"))
+        func row(_ key: String) -> [String]? {
+            sheet.rows.first { $0.key == key }.map { [$0.value, $0.origin] }
+        }
+        #expect(row("key") == ["tpm2:0x81000001", "site file"] && row("commit") == ["5s", "site file"])
+        #expect(
+            row("boundary") == ["15m", "default"] && row("root_key") == ["/spool/enrolled/root.spki", "enrolment"])
+        #expect(row("mqtt.brokers") == ["other.example:8884", "site file"] && row("mqtt.port") == ["1883", "default"])
+        #expect(row("mqtt.password_file") == ["/secret", "site file"])
+        #expect(row("spool.bytes_max") == ["256MiB", "default"] && row("meter-a.interval") == ["30s", "site file"])
+        #expect(row("meter-a.unit") == ["1", "default"] && row("meter-b.interval") == ["15s", "site file"])
+        #expect(row("meter-a.quantities") == ["energy and power", "default"])
+        #expect(sheet.text(origin: true).split(separator: "\n").count == sheet.rows.count)
+    }
+
     @Test func sampleIsSoundAndShowsItsDefaults() throws {
         var settings = try parse(try sample())
         #expect(
