@@ -16,7 +16,7 @@ package struct BackOff: Sendable {
     private static let closedMax = 5
 
     /// Another client seems to use our client id.
-    package var isRivalled: Bool { yielded > 0 }
+    package var isRivalled: Bool { yielded > 0 || closed >= Self.closedMax }
 
     package init(_ options: MQTTOptions) {
         shortest = options.backOffMin
@@ -49,8 +49,8 @@ package struct BackOff: Sendable {
 
     private mutating func noticesRival(_ lived: Duration?, _ reason: MQTTReason, isStable: Bool) -> Bool {
         if reason == .sessionTakenOver { return true }
+        // An alarm and no longer wait: a broker that is started again and again looks the same.
         closed = reason == .closed && lived != nil && !isStable ? closed + 1 : 0
-        if closed >= Self.closedMax { return true }
         if lived != nil { yielded = 0 }
         return false
     }
