@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START = datetime.datetime(2016, 7, 7, 6, tzinfo=datetime.timezone.utc)
 SPEED, WINDOWS, LEAD = 3600, 7, 20
 DAY = datetime.timedelta(days=1)
+FIRST_ROW = datetime.datetime(2016, 7, 1, 7, tzinfo=datetime.timezone.utc)
 GATEWAY, ENTITY, POINT = "gw-serf-east", "serf-east", "serf-east-pv"
 
 
@@ -147,6 +148,7 @@ class House:
         self.wait_for("the plant to listen", lambda: "listening" in self.tail("plant"))
         self.start("agent", self.bin / "kilomint-agent", "run", "--config", self.dir / "agent.yaml")
         self.wait_ready()
+        self.commission()
 
     def wait_for(self, what, holds):
         while not holds():
@@ -169,6 +171,18 @@ class House:
                 pass
             time.sleep(0.2)
         raise Failed(f"not ready when the clock began to run: still waiting for {waiting}\nagent:\n{self.tail('agent')}\ncollector:\n{self.tail('collector')}")
+
+    def commission(self, config="agent.yaml", gateway=GATEWAY, meter="b23-east", serial="20160701"):
+        """Somebody stands before the meter while the clock stands still: serial and register as its display shows them."""
+        csv = ROOT / "Tests/Plant/Data/serf-east-2016.csv"
+        energy = self.tool("kilomint-plant", "energy", "--csv", csv, "--from", stamp(FIRST_ROW), "--to", stamp(START), "--resolution", 10).stdout.split()[0]
+        before = self.records(gateway)
+        self.tool("kilomint-agent", "commission", "--config", self.dir / config, "--meter", meter, "--serial", serial,
+                  "--export", f"{int(energy) / 1000:.2f}", "--name", "the demonstration")
+        self.wait_for("the commissioning to arrive", lambda: self.records(gateway) > before)
+
+    def records(self, gateway):
+        return sum(g["records"] for g in self.get("/v1/gateways")["items"] if g["gateway"] == gateway)
 
     def satellite(self, day):
         begin = START + day * DAY

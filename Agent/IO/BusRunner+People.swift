@@ -75,7 +75,8 @@ extension BusRunner {
         }
         let need = timeout?.milliseconds ?? ask.patience
         let least = min(need, timeout?.latency.map { 4 * $0 / 1_000 } ?? PersonTurns.leastUnknownMilliseconds)
-        let room = schedule.room(now: now.utc, monotonic: now.monotonic)
+        // While a replayed clock stands nothing comes due.
+        let room = min(schedule.room(now: now.utc, monotonic: now.monotonic), .max / 2) + clock.standstill
         switch people.turns.turn(
             cost: line.cost(of: ask.request), need: need, least: least, room: room, monotonic: now.monotonic)
         {

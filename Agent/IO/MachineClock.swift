@@ -67,6 +67,12 @@ package struct MachineClock: Sendable {
         return max(0, min(ahead, 1_000_000_000))
     }
 
+    /// Real milliseconds for which a replayed clock still stands at its start; 0 in a real house.
+    package var standstill: Int64 {
+        guard case .replayed(_, _, let zero) = house else { return 0 }
+        return max(0, zero.milliseconds - (anchor + Self.nanoseconds(CLOCK_BOOTTIME)) / 1_000_000)
+    }
+
     /// The record's clock for a moment, with what the kernel knows of its quality.
     package func recordClock(_ moment: Moment) -> RecordClock {
         let (sync, error) = quality(moment.utc)

@@ -11,7 +11,29 @@ extension StatusBoard {
         page.add("kilomint_agent_info", .gauge, "Always 1; who this is.") {
             [MetricsPage.Sample([("gateway", now.gateway), ("version", agentVersion)], 1)]
         }
-        let plain: [(String, MetricsPage.Kind, String, Int64)] = [
+        for (name, kind, help, value) in plainFigures(now, service) {
+            page.add("kilomint_agent_" + name, kind, help) { [MetricsPage.Sample([], value)] }
+        }
+        if let ends = now.broker.certificateEnds {
+            page.add("kilomint_agent_certificate_not_after_seconds", .gauge, "Unix time at which it ends.") {
+                [MetricsPage.Sample([], ends.milliseconds / 1000)]
+            }
+        }
+        if let seconds = now.secondsSinceReceipt {
+            page.add("kilomint_agent_receipt_age_seconds", .gauge, "Since the last receipt that counted.") {
+                [MetricsPage.Sample([], seconds)]
+            }
+        }
+        addBuses(to: &page)
+        addShadows(to: &page)
+        return page.text
+    }
+
+    /// Figures with neither labels nor parts: name, kind, help, value.
+    private func plainFigures(
+        _ now: AgentFigures, _ service: ServiceFigures
+    ) -> [(String, MetricsPage.Kind, String, Int64)] {
+        [
             ("ready", .gauge, "1 once the first commit was tried.", service.isReady ? 1 : 0),
             ("uptime_seconds", .gauge, "Since the agent's start.", service.uptimeSeconds),
             ("records_signed_total", .counter, "Records of the open stream.", Int64(clamping: now.head)),
@@ -39,22 +61,6 @@ extension StatusBoard {
             ("reloads_total", .counter, "Configurations applied while running.", Int64(service.reloads)),
             ("reloads_refused_total", .counter, "Configurations refused while running.", Int64(service.refusals)),
         ]
-        for (name, kind, help, value) in plain {
-            page.add("kilomint_agent_" + name, kind, help) { [MetricsPage.Sample([], value)] }
-        }
-        if let ends = now.broker.certificateEnds {
-            page.add("kilomint_agent_certificate_not_after_seconds", .gauge, "Unix time at which it ends.") {
-                [MetricsPage.Sample([], ends.milliseconds / 1000)]
-            }
-        }
-        if let seconds = now.secondsSinceReceipt {
-            page.add("kilomint_agent_receipt_age_seconds", .gauge, "Since the last receipt that counted.") {
-                [MetricsPage.Sample([], seconds)]
-            }
-        }
-        addBuses(to: &page)
-        addShadows(to: &page)
-        return page.text
     }
 
     private func addShadows(to page: inout MetricsPage) {

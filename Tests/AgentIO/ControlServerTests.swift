@@ -135,7 +135,7 @@ internal import Testing
         let desk = try Desk()
         var lazy: [Int32] = []
         defer { for socket in lazy { close(socket) } }
-        for _ in 0..<ControlServer.quickMax - 1 {
+        for _ in 0..<ControlServer.userMax - 1 {
             let socket = try desk.connect()
             _ = send(socket, "status\n", 7, Int32(MSG_NOSIGNAL))
             lazy.append(socket)

@@ -164,6 +164,13 @@ private struct DayOfRecords {
                 StoredRecord(record: record, identity: previous, receivedAt: record.clock.utc + 100), clockError: 1_000)
         }
         admit(.birth(birth), minute: 0)
+        let seen = RegisterSeen(
+            obis: "1-0:2.8.0", typedWattHours: 10_000,
+            read: RegisterSeen.Read(wattHours: 10_000, uptime: 0, function: 3, address: 0x5000, words: revenue(0)))
+        let told = Commissioning(
+            meter: 0, serialTyped: "main-\(number)", registers: [seen], by: Signatory(user: "bench", name: "bench"),
+            profile: house.revenue.digest, serialRead: "main-\(number)")
+        admit(.note(told.note(uptime: 0)), minute: 0)
         for hour in 0..<(minutes / 60) {
             // The last one ends with the next day's first minute, so that the day is complete.
             let range = (hour * 60)..<(hour * 60 + 60 + (hour == minutes / 60 - 1 ? 1 : 0))
@@ -199,7 +206,8 @@ private struct DayOfRecords {
             meters: [
                 Birth.Meter(
                     index: 0, id: name("main-\(number)"), profileName: "abb/b23", profileDigest: house.revenue.digest,
-                    model: "main", serial: "main-\(number)", firmware: "1", unit: 1, endpoint: "tcp://127.0.0.1:502"),
+                    model: "B23 112-100", serial: "main-\(number)", firmware: "1", unit: 1,
+                    endpoint: "tcp://127.0.0.1:502"),
                 Birth.Meter(
                     index: 1, id: name("check-\(number)"), profileName: "sunspec/inverter-103",
                     profileDigest: house.inverter.digest, model: "check", serial: "check-\(number)", firmware: "1",

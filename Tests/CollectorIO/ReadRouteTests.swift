@@ -88,7 +88,7 @@ struct ReadRouteTests {
                 view.string("mode") == "replay" && view.string("asset") == "K$-TEST"
                     && view.string("now") == "2016-07-10T06:00:00Z")
             let gateway = try #require(try await caller.get("/v1/gateways").items.first)
-            #expect(gateway["gateway"] as? String == "gw-east" && gateway["records"] as? Int == 50)
+            #expect(gateway["gateway"] as? String == "gw-east" && gateway["records"] as? Int == 51)
             let meters = try #require(gateway["meters"] as? [[String: Any]])
             #expect(meters.map { $0["export_wh"] as? Int } == [58_000, 58_000])
 
@@ -119,7 +119,7 @@ struct ReadRouteTests {
             #expect(try await caller.get("/console/fragment").status == 200)
             let metrics = try await caller.get("/metrics", as: nil)
             #expect(metrics.text.contains("kilomint_supply_minor_units 48000000\n"))
-            #expect(metrics.text.contains("kilomint_gateway_records_total{gateway=\"gw-east\"} 50\n"))
+            #expect(metrics.text.contains("kilomint_gateway_records_total{gateway=\"gw-east\"} 51\n"))
         }
     }
 

@@ -33,7 +33,7 @@ struct SubmitRouteTests {
                     #expect(receipt.leafIndex == UInt64(index))
                 }
             }
-            #expect(try await house.stores.evidence.end().index == 2)
+            #expect(try await house.stores.evidence.end().index == 3)
         }
     }
 

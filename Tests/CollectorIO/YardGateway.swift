@@ -57,13 +57,22 @@ struct YardGateway {
         return try SignedMessage.signing(record.encoded, as: .record, with: key)
     }
 
-    /// Birth, and the reading that opens the counters.
+    /// Birth, the reading that opens the counters, and the revenue meter's commissioning.
     mutating func bear() throws -> [SignedMessage] {
         let birth = Birth(
             agentVersion: "test", predecessor: nil,
             meters: try [meter(1, "main", "test/revenue", "1001"), meter(2, "check", "test/inverter", "2001")],
             reads: [read(1, registers: 10), read(2, registers: 2)], replay: (anchor, 3600))
-        return [try sign(.birth(birth), at: anchor), try reading(at: anchor, hour: 0, energy: 0)]
+        let seen = RegisterSeen(
+            obis: "1-0:2.8.0", typedWattHours: 10_000,
+            read: RegisterSeen.Read(wattHours: 10_000, uptime: 0, function: 3, address: 0, words: [0, 1]))
+        let told = Commissioning(
+            meter: 1, serialTyped: "1001", registers: [seen], by: Signatory(user: "ann", name: "Ann"),
+            profile: birth.meters[0].profileDigest, serialRead: "1001")
+        return [
+            try sign(.birth(birth), at: anchor), try reading(at: anchor, hour: 0, energy: 0),
+            try sign(.note(told.note(uptime: 0)), at: anchor),
+        ]
     }
 
     private func meter(_ index: UInt64, _ name: String, _ profile: String, _ serial: String) throws -> Birth.Meter {

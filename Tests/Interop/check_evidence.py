@@ -1,5 +1,6 @@
 """The evidence of an export: docs/formats/evidence.md. Envelopes, signatures, chains with skips and key records; receipts."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from replay_window import seals
 from trees import Tree
 
 BIRTH, READINGS, NOTE, SKIP, KEY = 1, 2, 3, 4, 5
+COMMISSIONED = 5
 UPTIME_MAX = 2**53
 DEVICE_TEXT_MAX, CHAIN_MAX, WORDS_MAX = 1024, 4096, 65_536
 STATUSES = {*range(12), *range(32, 39)}
@@ -189,6 +191,8 @@ def check_readings(export: Export, held: list[Held], window: str) -> int:
             if item[0] == 8:
                 _check_reading(by_identity, item, f"{window}, reading {count}")
                 count += 1
+            elif item[0] == 13:
+                _check_commissioning(by_identity, item, f"{window}, commissioning of {item[1]}")
     return count
 
 
@@ -203,6 +207,20 @@ def _check_reading(held: dict[bytes, Held], item: list[Any], place: str) -> None
     require((status, words) == (said, read), f"{place}: other words than {held[identity].place} has in sample {sample}")
     if record[6][0] == 2:
         derived = record[6][4] - record[6][3] + record[9][0] + dt
+        require(time == derived, f"{place}: time {time}, {held[identity].place} gives {derived}")
+
+
+def _check_commissioning(held: dict[bytes, Held], item: list[Any], place: str) -> None:
+    _, _, time, identity, serial, profile = item
+    require(identity in held, f"{place}: record {identity.hex()} is not in the log")
+    record = held[identity].record
+    require(record[8] == NOTE and record[9][1] == COMMISSIONED, f"{place}: {held[identity].place} commissions nothing")
+    uptime, _, note = record[9]
+    require((serial, profile) == (note[6] or note[2], note[5]), f"{place}: the note has another serial or profile")
+    typed, read = (re.sub("[ .-]", "", text).lower().lstrip("0") for text in (note[2], note[6]))
+    require((typed == read or not note[6]) and 7 not in note, f"{place}: what was typed is not what was read")
+    if record[6][0] == 2:
+        derived = record[6][4] - record[6][3] + uptime
         require(time == derived, f"{place}: time {time}, {held[identity].place} gives {derived}")
 
 

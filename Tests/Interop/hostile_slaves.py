@@ -127,8 +127,8 @@ def goodbye(framing: Framing, chance: random.Random, transaction: int, unit: int
 
 
 def late(framing: Framing, chance: random.Random, transaction: int, unit: int, pdu: bytes) -> Iterator[bytes | float]:
-    """After nobody waits any more: belongs to no request."""
-    yield 2.5
+    """After nobody waits any more (1 s at most) and before anybody asks again (2 s later): belongs to no request."""
+    yield 1.6
     yield sound(framing, transaction, unit, pdu, POISON)
 
 

@@ -1,5 +1,6 @@
 """Decodes register words with a meter profile, from docs/formats/profile.md alone. Exact; it reads no YAML."""
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,6 +99,54 @@ def quantity(value: Any, place: str) -> Quantity:
     )
 
 
+@dataclass(frozen=True)
+class Field:
+    """Key 11 of a profile: where a device says something of itself."""
+
+    place: list[int]
+    type: int
+    registers: int
+    order: int
+    optional: bool
+    expected: list[str]
+
+    def decode(self, words: bytes) -> str | None:
+        if self.type in (12, 13):
+            pairs = [words[place : place + 2][:: -1 if self.order & 2 else 1] for place in range(0, len(words), 2)]
+            data = b"".join(pairs) if self.type == 12 else bytes(pair[1] for pair in pairs)
+            data = data.split(b"\0")[0].rstrip(b" ")
+            return data.decode() if all(0x20 <= byte <= 0x7E for byte in data) else None
+        raw = _pattern(words, 0, self.registers, self.order)
+        if self.type != 7:
+            return str(int.from_bytes(raw, "big"))
+        (value,) = struct.unpack(">f", raw)
+        if value != value or value in (float("inf"), float("-inf")):
+            return None
+        count = round(Fraction(value) * 1000)
+        if not -(2**63) < count < 2**63:
+            return None
+        whole, rest = divmod(abs(count), 1000)
+        return ("-" if count < 0 else "") + f"{whole}.{rest:03}".rstrip("0").rstrip(".")
+
+    def accepts(self, text: str) -> bool:
+        patterns = (".*".join(re.escape(part) for part in each.split("*")) for each in self.expected)
+        return not self.expected or any(re.fullmatch(pattern, text, re.DOTALL) for pattern in patterns)
+
+
+def is_older(version: str, other: str) -> bool:
+    """By the numbers in both, left to right; a missing one is 0."""
+    groups = ([min(int(each), 2**64 - 1) for each in re.findall("[0-9]+", text)[:16]] for text in (version, other))
+    left, right = (numbers + [0] * (16 - len(numbers)) for numbers in groups)
+    return left < right
+
+
+def _start(place: list[int], chain: list[list[int]]) -> int | None:
+    """Step 1: the absolute address."""
+    if len(place) == 2:
+        return place[1]
+    return next((address + place[2] for model, address, _ in chain if model == place[1]), None)
+
+
 class Profile:
     """A profile's CBOR, read."""
 
@@ -112,11 +161,40 @@ class Profile:
         require(value[1] == 1 and len(data) <= 65_536, f"{place}: no profile of version 1")
         self.name: str = value[2]
         self.either_function = value.get(13, {}).get(6, False)
+        self.identity = {role: Field(*item) for role, item in sorted(value[11].items())}
+        self.firmware: list[list[str]] = value.get(14, [])
         self.quantities = {item[1]: quantity(item, f"{place}, {item.get(1)}") for item in value[12]}
         names = list(self.quantities)
         counters = [item for item in value[12] if item[2] == COUNTER]
         self.may_settle = value[7] != DRIVER and 17 not in value and not any(21 in item for item in counters)
         require(names == sorted(names) and len(names) == len(value[12]), f"{place}: quantities not in order")
+
+    def is_of_family(self, name: str) -> bool:
+        """Whether a registration that names `name` may mean this profile."""
+        return self.name == name or self.name.startswith(name + "-")
+
+    def covers(self, firmware: str) -> bool:
+        return not self.firmware or any(
+            (not begin or not is_older(firmware, begin)) and (not below or is_older(firmware, below))
+            for begin, below in self.firmware
+        )
+
+    def expects(self, role: int, text: str) -> bool:
+        return role not in self.identity or self.identity[role].accepts(text)
+
+    def texts(self, read: Sequence[int], chain: list[list[int]], words: bytes) -> list[tuple[int, str]]:
+        """Identity texts by role that the answer to [function, address, count] holds."""
+        function, first, count = read
+        found = []
+        for role, each in self.identity.items() if len(words) == 2 * count else ():
+            start = _start(each.place, chain)
+            if start is None or not (self.either_function or function == each.place[0]):
+                continue
+            if first <= start and start + each.registers <= first + count:
+                text = each.decode(words[2 * (start - first) : 2 * (start - first + each.registers)])
+                if text is not None:
+                    found.append((role, text))
+        return found
 
     def values(self, read: Sequence[int], chain: list[list[int]], words: bytes) -> dict[str, Count | NotAvailable]:
         """All quantities that the read [function, address, count] holds."""

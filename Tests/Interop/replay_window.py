@@ -105,9 +105,10 @@ def counters(inputs: Inputs, results: list[EntityResult]) -> list[list[Any]]:
             for (meter, quantity), walk in made.walks.items():
                 key, good = (made.point.id, meter, quantity), walk.last(result.through)
                 passed.pop(key, None)
-                if good is not None and walk.unit is not None:
-                    unit = list(walk.unit.as_integer_ratio())
-                    passed[key] = [*key, walk.epoch, good.count, unit, good.time, good.record, good.sample]
+                if good is not None:
+                    epoch = walk.epoch(good)
+                    unit = list(epoch.unit.as_integer_ratio())
+                    passed[key] = [*key, epoch.number, good.count, unit, good.time, good.record, good.sample]
     return [item for _, item in sorted(passed.items(), key=lambda pair: tuple(part.encode() for part in pair[0]))]
 
 
@@ -119,6 +120,20 @@ def lifts(inputs: Inputs, results: list[EntityResult]) -> list[list[Any]]:
             for lift in made.lifts[: result.days]:
                 if lift is not None:
                     found[made.point.id] = lift
+    return [item for _, item in sorted(found.items(), key=lambda pair: pair[0].encode())]
+
+
+def commissioned(inputs: Inputs, results: list[EntityResult]) -> list[list[Any]]:
+    """Trailer 9."""
+    found = {
+        meter: [*told.item(), [[role, text] for role, text in texts.items()]]
+        for meter, (told, texts) in inputs.commissioned.items()
+    }
+    for result in results:
+        for made in result.points if result.days else []:
+            item = made.standings[made.point.revenue].in_force(result.through)
+            if item is not None:
+                found[made.point.revenue] = item
     return [item for _, item in sorted(found.items(), key=lambda pair: pair[0].encode())]
 
 
@@ -136,6 +151,7 @@ def compute(inputs: Inputs, input_digest: bytes) -> Outcome:
         6: [[result.span.entity, inputs.carries[result.span.entity][1], *result.carry] for result in results],
         7: sha256(*(deterministic(verdict) for verdict in verdicts)),
         8: lifts(inputs, results),
+        9: commissioned(inputs, results),
     }
     output = deterministic({1: [window, start, end, tenant, asset], 2: allocations(inputs, results), 3: trailer})
     return Outcome(output, verdicts, results)

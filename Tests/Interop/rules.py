@@ -1,8 +1,10 @@
 """Rules 5 to 8 of docs/formats/transcript.md: a day's sources, confidence, findings and verdict, and what settles."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from commissionings import DEVICE, LEFT_OUT, Standing, standing
 from transcripts import Inputs, Manifest, Meter, Opening, Point, Reading, Span, Statement
 from walks import EXPORT, HOUR, IMPORT, WH_MAX, Days, Power, Walk, powers, uncovered, walk
 
@@ -19,10 +21,15 @@ FINDINGS = [
     "SATELLITE_LOW",
     "IDENTITY",
     "NOT_BILLING_GRADE",
+    "DEVICE_CHANGED",
+    "DEVICE_UNFIT",
+    "SERIAL_TWICE",
+    "NOT_COMMISSIONED",
+    "BEFORE_COMMISSIONING",
 ]
 WALKED = ["ZERO_GLITCH", "REGISTER_DECREASED", "ROLLOVER", "CAPACITY", "UNIT_CHANGED"]
-BROKEN = {"REGISTER_DECREASED", "CAPACITY", "UNIT_CHANGED", "IDENTITY"}
-BLOCKING = BROKEN | {"NOT_BILLING_GRADE"}
+BROKEN = {"REGISTER_DECREASED", "CAPACITY", "UNIT_CHANGED"}
+BLOCKING = BROKEN | set(DEVICE)
 # Source: place of its tolerance and weight in manifest keys 10 and 11.
 STATED = {"A": (2, 1), "D": (3, 2), "S": (4, None)}
 
@@ -33,6 +40,7 @@ class PointDays:
 
     point: Point
     walks: dict[tuple[str, str], Walk]
+    standings: dict[str, Standing]
     verdicts: list[dict[int, Any]] = field(default_factory=list)
     energies: list[int | None] = field(default_factory=list)
     lifts: list[list[Any] | None] = field(default_factory=list)
@@ -47,6 +55,10 @@ class Day:
     export: int | None
     imported: int | None
     resolution: int
+    missing: int
+    intervals: int
+    is_partial: bool
+    is_passed: bool
     sources: list[list[Any]] = field(default_factory=list)
     findings: list[list[Any]] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
@@ -74,17 +86,29 @@ def verify_point(inputs: Inputs, point: Point, span: Span) -> PointDays:
     days = Days(span.settled_from, manifest.day, (span.complete_through - span.settled_from) // manifest.day)
     openings = {opening.key: opening for opening in inputs.openings}
     wanted = [(point.revenue, IMPORT), *((meter, EXPORT) for meter in [point.revenue, *point.checks])]
+    standings = {
+        meter: standing(inputs, point, inputs.meters[meter], span.settled_from) for meter in [point.revenue, *point.checks]
+    }
     walks = {
-        (meter, name): walk(inputs, point, inputs.meters[meter], name, days, openings.get((point.id, meter, name)))
+        (meter, name): walk(
+            inputs,
+            point,
+            inputs.meters[meter],
+            name,
+            days,
+            openings.get((point.id, meter, name)),
+            standings[meter].ordinals,
+        )
         for meter, name in wanted
     }
-    made = PointDays(point, walks)
+    made = PointDays(point, walks, standings)
     lift = inputs.lifts.get(point.id)
-    power = powers(inputs, inputs.readings.get(point.id, []), point.revenue)
+    power = powers(inputs, inputs.readings.get(point.id, []), standings[point.revenue].ordinals)
     for number in range(days.count):
-        day = _measure(made, days, number)
+        day = _measure(inputs, made, days, number)
         _revenue_findings(inputs, made, day, days, number, power)
-        own = _sources(inputs, made, day, days, number) if day.export is not None else None
+        is_compared = day.export is not None and not day.is_partial
+        own = _sources(inputs, made, day, days, number) if is_compared else None
         made.lifts.append(own)
         made.verdicts.append(_verdict(inputs, made, day, own, lift))
         made.energies.append(_settling(point, day))
@@ -92,14 +116,17 @@ def verify_point(inputs: Inputs, point: Point, span: Span) -> PointDays:
     return made
 
 
-def _measure(made: PointDays, days: Days, number: int) -> Day:
+def _measure(inputs: Inputs, made: PointDays, days: Days, number: int) -> Day:
     begin, end = days.bounds(number)
-    revenue = made.walks[made.point.revenue, EXPORT]
-    export = revenue.energy(begin, end)
-    imported = made.walks[made.point.revenue, IMPORT].energy(begin, end)
+    revenue, drawn = made.walks[made.point.revenue, EXPORT], made.walks[made.point.revenue, IMPORT]
+    left_out = made.standings[made.point.revenue].left_out()
+    missing, intervals, is_partial = uncovered(revenue, begin, end, inputs.manifest, left_out)
+    has_goods = revenue.has_goods(begin, end) or drawn.has_goods(begin, end)
+    is_passed = is_partial and intervals == 0 and not has_goods
+    export, imported = (0, 0) if is_passed else (revenue.energy(begin, end), drawn.energy(begin, end))
     if made.point.is_net and imported is None:
         export = None
-    return Day(begin, end, export, imported, revenue.step_wh())
+    return Day(begin, end, export, imported, revenue.step_wh(), missing, intervals, is_partial, is_passed)
 
 
 def _settling(point: Point, day: Day) -> int | None:
@@ -108,34 +135,29 @@ def _settling(point: Point, day: Day) -> int | None:
     return None if day.imported is None else day.export - day.imported
 
 
-def _judged_day(reading: Reading, days: Days) -> int | None:
-    """The day for IDENTITY and NOT_BILLING_GRADE: readings at or before the start stand on the first one."""
-    return 0 if reading.time <= days.start and days.count else days.of(reading.time)
-
-
-def _reading_findings(inputs: Inputs, point: Point, meter: Meter, days: Days, number: int) -> tuple[int, int]:
-    """IDENTITY and NOT_BILLING_GRADE of one meter's readings of a day."""
-    foreign = ungraded = 0
-    for reading in inputs.readings.get(point.id, []):
-        if reading.status == 0 and reading.read.meter == meter.id and _judged_day(reading, days) == number:
-            foreign += reading.read.serial != meter.serial
-            ungraded += not inputs.is_billing_grade(reading.read.profile)
-    return foreign, ungraded
+def _remarks(made: PointDays, meter: str, days: Days, number: int) -> Counter[str]:
+    """What is wrong with a meter's readings of a day; those at or before the start stand on the first one."""
+    return Counter(
+        finding
+        for finding, time in made.standings[meter].remarks
+        if (0 if time <= days.start and days.count else days.of(time)) == number
+    )
 
 
 def _revenue_findings(inputs: Inputs, made: PointDays, day: Day, days: Days, number: int, power: list[Power]) -> None:
     """Rule 6, what the revenue meter's readings say."""
     manifest, name = inputs.manifest, made.point.revenue
     export, imported = made.walks[name, EXPORT], made.walks[name, IMPORT]
-    missing, _ = uncovered(export, day.begin, day.end, manifest)
-    day.find("GAP", missing, name)
+    day.find("GAP", day.missing, name)
     for kind in WALKED:
         day.find(
             kind, export.findings[kind, number] + (imported.findings[kind, number] if kind != "CAPACITY" else 0), name
         )
-    foreign, ungraded = _reading_findings(inputs, made.point, inputs.meters[name], days, number)
-    day.find("IDENTITY", foreign, name)
-    day.find("NOT_BILLING_GRADE", ungraded, name)
+    remarks = _remarks(made, name, days, number)
+    for kind in DEVICE:
+        day.find(kind, remarks[kind], name)
+    superseded = export.findings[LEFT_OUT, number] + imported.findings[LEFT_OUT, number]
+    day.find(LEFT_OUT, remarks[LEFT_OUT] + superseded, name)
     disagrees = _energy_power(made, day, [value for value in power if day.begin < value.time <= day.end], manifest)
     if disagrees is None:
         day.skipped.add("ENERGY_POWER")
@@ -145,7 +167,7 @@ def _revenue_findings(inputs: Inputs, made: PointDays, day: Day, days: Days, num
 
 def _energy_power(made: PointDays, day: Day, values: list[Power], manifest: Manifest) -> bool | None:
     """Whether energy and held power differ too much; None if the rule cannot run."""
-    if day.export is None or day.imported is None or not values:
+    if day.export is None or day.imported is None or day.is_partial or not values:
         return None
     if values[0].time - day.begin > 2 * values[0].interval or len({value.unit for value in values}) > 1:
         return None
@@ -197,8 +219,7 @@ def _check_meter(inputs: Inputs, made: PointDays, day: Day, days: Days, number: 
     assert day.export is not None
     counter = made.walks[meter.id, EXPORT]
     wh = counter.energy(day.begin, day.end)
-    foreign, _ = _reading_findings(inputs, made.point, meter, days, number)
-    if wh is None or foreign or any(counter.findings[kind, number] for kind in BROKEN):
+    if wh is None or _remarks(made, meter.id, days, number) or any(counter.findings[kind, number] for kind in BROKEN):
         return
     deviation = deviation_of(wh, day.export, max(counter.step_wh(), day.resolution))
     tolerance = manifest.tolerances[0 if meter.is_mid else 1]
@@ -221,7 +242,9 @@ def _check_findings(inputs: Inputs, made: PointDays, day: Day) -> None:
     for name in made.point.checks:
         for kind in WALKED:
             day.find(kind, made.walks[name, EXPORT].findings[kind, number], name)
-        day.find("IDENTITY", _reading_findings(inputs, made.point, inputs.meters[name], days, number)[0], name)
+        remarks = _remarks(made, name, days, number)
+        for kind in ("IDENTITY", "DEVICE_UNFIT"):
+            day.find(kind, remarks[kind], name)
 
 
 def _verdict(
@@ -230,8 +253,7 @@ def _verdict(
     """Base and confidence of rule 5, grade of rule 6, outcome of rule 7."""
     manifest, point = inputs.manifest, made.point
     _check_findings(inputs, made, day)
-    missing, count = uncovered(made.walks[point.revenue, EXPORT], day.begin, day.end, manifest)
-    q = (count - missing) * MILLION // count
+    q = (day.intervals - day.missing) * MILLION // day.intervals if day.intervals else MILLION
     is_lifted = (
         own is not None
         or lift is not None
@@ -274,6 +296,8 @@ def _verdict(
 def _base(day: Day, manifest: Manifest, is_lifted: bool) -> int:
     if day.export is None:
         return 0
+    if day.is_passed:
+        return MILLION
     weighed = [(source[5], source[4]) for source in day.sources if source[0] != "S"]
     if not weighed:
         return manifest.base

@@ -124,6 +124,10 @@ class Gateway:
             for number, (meter, name) in enumerate(zip(self.meters, ["abb/b23", "sunspec/inverter-103"]))
         ]
         self.add(START - HOUR, 1, {1: "1.0", 2: None, 3: meters, 4: READS, 5: [START, 3600]})
+        # Before the first reading somebody compared the revenue meter's display with what it answers.
+        seen = [["1-0:2.8.0", 10, [10, DAY - 7 * HOUR, 3, 0x5000, words(0, START - 7 * HOUR)]]]
+        note = {1: 0, 2: identity[0][1], 3: seen, 4: ["ann", "Ann"], 5: meters[0][4], 6: identity[0][1]}
+        self.add(START - HOUR, 3, [DAY - 7 * HOUR, 5, note])
         for number in range(4 * (DAYS + 1) + 1):
             end = START + number * 6 * HOUR + MINUTE
             self.add(end, 2, self.samples(end - 6 * HOUR, end))

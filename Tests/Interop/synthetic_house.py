@@ -50,6 +50,7 @@ class House:
         self.statements: list[tuple[bytes, bytes]] = []
         self.openings: list[list[Any]] = []
         self.lifts: list[list[Any]] = []
+        self.commissioned: list[list[Any]] = []
         self.carry = [ENTITY, "K$-TEST", 0, 1]
         self.produced: list[int] = []
 
@@ -232,7 +233,17 @@ class House:
         rows += [[4, *self.carry], *([5, *opening] for opening in self.openings), [6, ENTITY, start, end, []]]
         rows += reads + readings
         about = [(number, payload) for number, payload in self.statements if self.is_of(payload, start)]
-        return rows + sorted([9, number, payload] for number, payload in about) + [[11, *lift] for lift in self.lifts]
+        rows += sorted([9, number, payload] for number, payload in about) + [[11, *lift] for lift in self.lifts]
+        if self.commissioned:
+            return rows + [[12, *item] for item in self.commissioned]
+        return rows + sorted([13, *self.told(gateway)] for gateway in self.gateways)
+
+    @staticmethod
+    def told(gateway: Gateway) -> list[Any]:
+        """The gateway's note 5 as a commissioning of its revenue meter."""
+        record, _, identity = next(row for row in gateway.records if row[0][8] == 3)
+        uptime, _, note = record[9]
+        return [gateway.meters[note[1]], record[6][4] - record[6][3] + uptime, identity, note[2], note[5]]
 
     @staticmethod
     def is_of(payload: bytes, start: int) -> bool:
@@ -297,6 +308,7 @@ class House:
             "WeightCalculated", "governance", now, sha256(self.production, b"weights"), {1: name, 2: True, 3: weights}
         )
         self.openings, self.carry, self.lifts = output[3][5], output[3][6][0], output[3][8]
+        self.commissioned = output[3][9]
 
     def verified(self, name: str, now: int, cut: bytes, outcome: replay_window.Outcome) -> list[int]:
         (result,) = outcome.entities

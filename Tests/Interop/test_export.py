@@ -61,7 +61,7 @@ class Synthetic(unittest.TestCase):
 
     def test_whole(self) -> None:
         lines = verify(self.place / "a", self.place / "a.receipts", True)
-        self.assertIn("receipts: 29 are signed and true of the log, 0 are signed and beyond it", lines)
+        self.assertIn("receipts: 31 are signed and true of the log, 0 are signed and beyond it", lines)
         self.assertEqual(lines[-1], "ledger: 2 accounts, supply 144000000")
 
     def test_a_key_of_elsewhere(self) -> None:

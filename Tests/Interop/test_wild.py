@@ -53,10 +53,14 @@ class Windows(unittest.TestCase):
                 seen["debt"] += entity.carry[0] < 0
                 seen["rest"] += entity.carry[0] > 0 and entity.days > 0
                 seen["nothing settled"] += entity.days == 0
+                seen["second epoch"] += entity.days > 0 and any(
+                    len(walk.epochs) > 1 for point in entity.points for walk in point.walks.values()
+                )
             for verdict in found.verdicts:
                 seen.update([verdict[12], verdict[15], *(finding[0] for finding in verdict[13])])
                 seen.update(source[0] for source in verdict[7])
                 seen["no value"] += verdict[6][0] is None
+                seen["passed"] += verdict[6][0] == 0 and verdict[9] == 1_000_000 and not verdict[7]
         wanted = {
             "A",
             "B",
@@ -68,6 +72,8 @@ class Windows(unittest.TestCase):
             "pending",
             "disputed",
             "no value",
+            "passed",
+            "second epoch",
             "two segments",
             "debt",
             "rest",

@@ -12,7 +12,7 @@ from formats import Wrong, decode, keys, require, sha256
 from profiles import Profile
 
 COUNTER_KEYS = {"1-0:1.8.0", "1-0:2.8.0"}
-ITEM_LENGTHS = [7, 3, 3, 3, 5, 10, 5, 12, 9, 3, 3, 6]
+ITEM_LENGTHS = [7, 3, 3, 3, 5, 10, 5, 12, 9, 3, 3, 6, 7, 6, 6]
 SEGMENT_ITEMS = 4_096
 
 
@@ -65,6 +65,7 @@ class Meter:
     serial: str
     ratio: Fraction
     is_mid: bool
+    profile: str
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,9 @@ class Read:
     request: tuple[int, int, int]
     interval: int
     chain: list[list[int]]
+    model: str
     serial: str
+    firmware: str
     birth: bytes
     index: int
 
@@ -170,6 +173,20 @@ class Review:
     issued: int
 
 
+@dataclass(frozen=True)
+class Commissioning:
+    """Items 12 and 13: a person compared a meter's display with what it answers."""
+
+    meter: str
+    time: int
+    record: bytes
+    serial: str
+    profile: bytes
+
+    def item(self) -> list[Any]:
+        return [self.meter, self.time, self.record, self.serial, self.profile]
+
+
 @dataclass
 class Inputs:
     """Everything a window is computed from."""
@@ -188,6 +205,10 @@ class Inputs:
     statements: list[Statement] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     lifts: dict[str, list[Any]] = field(default_factory=dict)
+    # By meter: what was in force with the texts heard since; what came after; when others claimed its serial.
+    commissioned: dict[str, tuple[Commissioning, dict[int, str]]] = field(default_factory=dict)
+    commissionings: dict[str, list[Commissioning]] = field(default_factory=dict)
+    claims: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def manifest(self) -> Manifest:
@@ -227,7 +248,7 @@ def _order(item: list[Any]) -> tuple[Any, ...]:
     kind = item[0]
     if kind == 7:
         return 7, item[1]
-    wanted = {1: 1, 4: 2, 5: 3, 6: 1, 8: 5, 11: 1}.get(kind, 1)
+    wanted = {1: 1, 4: 2, 5: 3, 6: 1, 8: 5, 11: 1, 13: 3, 14: 5}.get(kind, 1)
     return kind, *(each.encode() if isinstance(each, str) else each for each in item[1 : 1 + wanted])
 
 
@@ -251,7 +272,7 @@ def _registration(inputs: Inputs, item: list[Any], place: str) -> None:
     elif value[2] == 4:
         inputs.points[body[1]] = Point(body[1], body[2], body[3], body[4] == 2, body[5], body[6])
     elif value[2] == 5:
-        inputs.meters[body[1]] = Meter(body[1], body[3], Fraction(*body[6]), body[7] == 1)
+        inputs.meters[body[1]] = Meter(body[1], body[3], Fraction(*body[6]), body[7] == 1, body[5])
     else:
         raise Wrong(f"{place}: registrations of kind {value[2]} are no inputs")
 
@@ -284,7 +305,7 @@ def _read(inputs: Inputs, item: list[Any], place: str) -> None:
     require(item[1] == len(inputs.reads), f"{place}: reads are not numbered 0, 1, 2 …")
     require(item[3] in inputs.profiles, f"{place}: its profile is not among the inputs")
     inputs.reads.append(
-        Read(item[2], item[3], (item[4], item[5], item[6]), item[7], item[8], item[9][1], item[10], item[11])
+        Read(item[2], item[3], (item[4], item[5], item[6]), item[7], item[8], *item[9], item[10], item[11])
     )
 
 
@@ -312,6 +333,27 @@ def _lift(inputs: Inputs, item: list[Any], place: str) -> None:
     inputs.lifts[item[1]] = item[1:]
 
 
+def _commissioned(inputs: Inputs, item: list[Any], place: str) -> None:
+    require(item[1] not in inputs.commissioned, f"{place}: a second one in force")
+    roles = [role for role, _ in item[6]]
+    require(roles == sorted(set(roles)), f"{place}: roles not in order")
+    inputs.commissioned[item[1]] = Commissioning(*item[1:6]), dict(item[6])
+
+
+def _commissioning(inputs: Inputs, item: list[Any], place: str) -> None:
+    require(_is_after(inputs, item), f"{place}: not after the one in force")
+    inputs.commissionings.setdefault(item[1], []).append(Commissioning(*item[1:]))
+
+
+def _claim(inputs: Inputs, item: list[Any], place: str) -> None:
+    require(_is_after(inputs, item), f"{place}: not after the commissioning in force")
+    inputs.claims.setdefault(item[1], []).append(item[2])
+
+
+def _is_after(inputs: Inputs, item: list[Any]) -> bool:
+    return item[1] not in inputs.commissioned or inputs.commissioned[item[1]][0].time < item[2]
+
+
 _TAKE = [
     _header,
     _manifest,
@@ -325,6 +367,9 @@ _TAKE = [
     _statement,
     _review,
     _lift,
+    _commissioned,
+    _commissioning,
+    _claim,
 ]
 
 
@@ -334,6 +379,11 @@ def _check_references(inputs: Inputs) -> None:
         require(point.entity in inputs.entities, f"{point.id}: its entity is not among the inputs")
         for meter in [point.revenue, *point.checks]:
             require(meter in inputs.meters, f"{point.id}: meter {meter} is not among the inputs")
+    for meter in [*inputs.commissioned, *inputs.commissionings, *inputs.claims]:
+        require(
+            meter in {point.revenue for point in inputs.points.values()},
+            f"items 12 to 14: {meter} is no revenue meter among the inputs",
+        )
     spans = {span.entity for span in inputs.spans}
     require(
         spans == {point.entity for point in inputs.points.values()},

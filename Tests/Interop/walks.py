@@ -23,6 +23,16 @@ class Good:
     interval: int
     record: bytes
     sample: int
+    ordinal: int = 0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Counts under one commissioning: place of the first in the walk's goods, number, what a count is worth."""
+
+    first: int
+    number: int
+    unit: Fraction
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,9 @@ class Walk:
 
     opening: Opening | None
     good: list[Good] = field(default_factory=list)
-    unit: Fraction | None = None
+    epochs: list[Epoch] = field(default_factory=list)
     resolution: Fraction = Fraction(0)
     findings: Counter[tuple[str, int]] = field(default_factory=Counter)
-    epoch: int = 1
     ratio: Fraction = Fraction(1)
     times: list[int] = field(default_factory=list)
 
@@ -57,17 +66,31 @@ class Walk:
         place = bisect_left(self.times, instant)
         return self.good[place] if place < len(self.good) else None
 
-    def wh(self, good: Good) -> int | None:
-        value = good.count * (self.unit or 0) * self.ratio // 1
+    def epoch(self, good: Good) -> Epoch:
+        place = self.good.index(good)
+        return next(epoch for epoch in reversed(self.epochs) if epoch.first <= place)
+
+    def wh(self, good: Good, unit: Fraction) -> int | None:
+        value = good.count * unit * self.ratio // 1
         return value if value <= WH_MAX else None
 
     def energy(self, begin: int, end: int) -> int | None:
-        """Rule 3."""
-        upper = self.last(end)
-        if upper is None:
-            return None
-        high, low = self.wh(upper), self.wh(self.last(begin) or self.good[0])
-        return None if high is None or low is None else high - low
+        """Rule 3: the sum over the commissionings."""
+        before, through = bisect_right(self.times, begin), bisect_right(self.times, end)
+        total: int | None = None
+        for epoch, after in zip(self.epochs, [*(each.first for each in self.epochs[1:]), len(self.good)]):
+            if epoch.first >= through:
+                continue
+            own = self.good[epoch.first : min(after, through)]
+            earlier = self.good[epoch.first : min(after, before)]
+            high, low = self.wh(own[-1], epoch.unit), self.wh(earlier[-1] if earlier else own[0], epoch.unit)
+            if high is None or low is None:
+                return None
+            total = (total or 0) + high - low
+        return total if total is None or total <= WH_MAX else None
+
+    def has_goods(self, begin: int, end: int) -> bool:
+        return bisect_right(self.times, begin) < bisect_right(self.times, end)
 
     def step_wh(self) -> int:
         """The device's step in whole Wh, rounded up; 0 without counts and opening."""
@@ -90,18 +113,21 @@ class Days:
         return self.start + day * self.length, self.start + (day + 1) * self.length
 
 
-def decoded(inputs: Inputs, readings: list[Reading], meter: str) -> Iterator[tuple[Reading, str, Count]]:
-    """Rule 1: the counts and values that a meter's good readings give."""
+def decoded(
+    inputs: Inputs, readings: list[Reading], ordinals: dict[int, int]
+) -> Iterator[tuple[Reading, int, str, Count]]:
+    """Rule 1: the counts and values that a meter's readings give, with the number of the commissioning of each."""
     cache: dict[tuple[int, bytes], list[tuple[str, Count]]] = {}
-    for reading in readings:
+    for place, ordinal in ordinals.items():
+        reading = readings[place]
         read = reading.read
-        if reading.status != 0 or read.meter != meter or read.request[0] not in (3, 4):
+        if read.request[0] not in (3, 4):
             continue
         key = id(read), reading.words
         if key not in cache:
             cache[key] = _wanted(inputs, read, reading.words)
         for name, count in cache[key]:
-            yield reading, name, count
+            yield reading, ordinal, name, count
 
 
 def _wanted(inputs: Inputs, read: Read, words: bytes) -> list[tuple[str, Count]]:
@@ -116,24 +142,36 @@ def _wanted(inputs: Inputs, read: Read, words: bytes) -> list[tuple[str, Count]]
     ]
 
 
-def powers(inputs: Inputs, readings: list[Reading], meter: str) -> list[Power]:
+def powers(inputs: Inputs, readings: list[Reading], ordinals: dict[int, int]) -> list[Power]:
     return [
         Power(reading.time, value.value, value.unit, reading.read.interval)
-        for reading, name, value in decoded(inputs, readings, meter)
+        for reading, _, name, value in decoded(inputs, readings, ordinals)
         if name == POWER
     ]
 
 
-def walk(inputs: Inputs, point: Point, meter: Meter, quantity: str, days: Days, opening: Opening | None) -> Walk:
+def walk(
+    inputs: Inputs,
+    point: Point,
+    meter: Meter,
+    quantity: str,
+    days: Days,
+    opening: Opening | None,
+    ordinals: dict[int, int],
+) -> Walk:
     """Rule 2 for one counter of a metering point."""
     made = Walk(opening, ratio=meter.ratio)
     if opening:
         made.good.append(Good(opening.time, opening.count, 0, opening.record, opening.sample))
-        made.unit = made.resolution = opening.unit
-        made.epoch = opening.epoch
+        made.resolution = opening.unit
+        made.epochs.append(Epoch(0, opening.epoch, opening.unit))
     lows: list[int] = []
-    for reading, name, count in decoded(inputs, inputs.readings.get(point.id, []), meter.id):
-        if name == quantity:
+    for reading, ordinal, name, count in decoded(inputs, inputs.readings.get(point.id, []), ordinals):
+        if name != quantity:
+            continue
+        if not made.good or made.good[-1].ordinal != ordinal:
+            _begin(made, reading, count, ordinal, lows, days)
+        else:
             _step(made, reading, count, lows, days, point.nameplate, inputs.manifest)
     for time in lows:
         _find(made, "REGISTER_DECREASED", time, days)
@@ -147,15 +185,21 @@ def _find(made: Walk, name: str, time: int, days: Days) -> None:
         made.findings[name, day] += 1
 
 
+def _begin(made: Walk, reading: Reading, count: Count, ordinal: int, lows: list[int], days: Days) -> None:
+    """The first count under a commissioning is compared with nothing before it."""
+    while lows:
+        _find(made, "BEFORE_COMMISSIONING", lows.pop(), days)
+    made.epochs.append(Epoch(len(made.good), made.epochs[-1].number + 1 if made.epochs else 1, count.unit))
+    made.resolution = max(made.resolution, count.resolution, count.unit)
+    made.good.append(_good(reading, count.value, ordinal))
+
+
 def _step(
     made: Walk, reading: Reading, count: Count, lows: list[int], days: Days, nameplate: int, manifest: Manifest
 ) -> None:
-    made.unit = count.unit if made.unit is None else made.unit
-    if count.unit != made.unit:
+    if count.unit != made.epochs[-1].unit:
         return _find(made, "UNIT_CHANGED", reading.time, days)
     made.resolution = max(made.resolution, count.resolution, count.unit)
-    if not made.good:
-        return made.good.append(_good(reading, count.value))
     last = made.good[-1]
     elapsed = max(0, reading.time - last.time)
 
@@ -170,7 +214,8 @@ def _step(
     if carried is not None and carried >= 2**64:
         carried = None
     if carried is not None and carried >= last.count:
-        older = next((good for good in reversed(made.good) if good.time <= reading.time - manifest.interval), None)
+        own = made.good[made.epochs[-1].first :]
+        older = next((good for good in reversed(own) if good.time <= reading.time - manifest.interval), None)
         jumps = exceeds(carried - last.count)
         if older is not None and exceeds(carried - older.count, reading.time - older.time):
             jumps = True
@@ -189,25 +234,30 @@ def _step(
         _find(made, name, reading.time, days)
     while lows:
         _find(made, "ZERO_GLITCH", lows.pop(), days)
-    made.good.append(_good(reading, carried))
+    made.good.append(_good(reading, carried, last.ordinal))
 
 
-def _good(reading: Reading, count: int) -> Good:
-    return Good(reading.time, count, reading.read.interval, reading.record, reading.sample)
+def _good(reading: Reading, count: int, ordinal: int) -> Good:
+    return Good(reading.time, count, reading.read.interval, reading.record, reading.sample, ordinal)
 
 
-def uncovered(made: Walk, begin: int, end: int, manifest: Manifest) -> tuple[int, int]:
-    """Rule 4: intervals of a day that the good counts do not cover, and all of them."""
+def uncovered(
+    made: Walk, begin: int, end: int, manifest: Manifest, left_out: list[tuple[float, int]]
+) -> tuple[int, int, bool]:
+    """Rule 4: intervals of a day that the good counts do not cover, those that are asked for, whether these are not all."""
     missing, starts = 0, range(begin, end, manifest.interval)
-    for start in starts:
+    counted = [
+        start for start in starts if not any(a < start + manifest.interval and start < b for a, b in left_out)
+    ]
+    for start in counted:
         missing += not _covered(made, start, start + manifest.interval, manifest.bridge)
-    return missing, len(starts)
+    return missing, len(counted), len(counted) < len(starts)
 
 
 def _covered(made: Walk, begin: int, end: int, bridge: int) -> bool:
     before, after, last = made.last(begin), made.first_from(end), made.last(end)
     if before is None:
         return False
-    if after is not None and after.time - before.time <= bridge:
+    if after is not None and after.ordinal == before.ordinal and after.time - before.time <= bridge:
         return True
     return last is not None and begin - before.time <= 2 * before.interval and end - last.time <= 2 * last.interval

@@ -8,19 +8,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import profile_yaml
-from formats import sha256
+from formats import decode, sha256
 from vectors import deterministic
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 START = 1_467_871_200_000
-NAMES = ["abb/b23", "eastron/sdm630", "sunspec/inverter-103"]
-PROFILES = {name: profile_yaml.encode(profile_yaml.FOLDER / f"{name}.yaml") for name in NAMES}
+NAMES = ["abb/b23", "eastron/sdm630", "sunspec/inverter-103", "abb/b23-wild"]
+PROFILES = {name: profile_yaml.encode(profile_yaml.FOLDER / f"{name}.yaml") for name in NAMES[:3]}
+
+
+def wild_profile() -> bytes:
+    """The B23 again, for firmware 1 alone, with mode and wiring in the import counter's upper registers."""
+    made = decode(PROFILES["abb/b23"], "abb/b23")
+    made[2], made[14] = "abb/b23-wild", [["1", "2"]]
+    made[11] |= {4: [[3, 0x5000], 1, 1, 0, False, ["0", "1*"]], 6: [[3, 0x5001], 1, 1, 0, False, []]}
+    return deterministic(made)
+
+
+PROFILES["abb/b23-wild"] = wild_profile()
 SERIAL = "serial-1"
+MODELS_TOLD = {name: "B23 112-100" if name.startswith("abb") else "model" for name in PROFILES}
 # Per profile: reads [function, address, count] that hold energy, and power.
 READS = {
     "abb/b23": [[3, 0x5000, 8], [3, 0x5B14, 2]],
     "eastron/sdm630": [[4, 0x0048, 4], [4, 0x0034, 2]],
     "sunspec/inverter-103": [[3, 40_084, 13]],
+    "abb/b23-wild": [[3, 0x5000, 8], [3, 0x5B14, 2]],
 }
 MODELS = [[1, 40_002, 66], [103, 40_070, 50]]
 
@@ -59,8 +72,10 @@ class Meter:
 
     def words(self, place: int, watts: int) -> bytes:
         rng, power = self.rng, watts if self.rng.random() > self.trouble else -watts
-        if self.profile == "abb/b23":
+        if self.profile.startswith("abb/b23"):
             energy = [self.drawn // 10, self.shown() // 10]
+            if place == 0 and rng.random() < self.trouble / 30:  # another mode, or another wiring
+                energy[0] += rng.choice([1, 2]) << rng.choice([32, 48])
             whole = (
                 b"".join(each.to_bytes(8, "big") for each in energy) if place == 0 else struct.pack(">i", -100 * power)
             )
@@ -90,7 +105,7 @@ class Wild:
         self.interval = rng.choice([15 * MINUTE, HOUR])
         self.poll = rng.choice([5, 15, 30]) * MINUTE
         self.trouble = rng.choice([0, 0, 0.002, 0.01, 0.05, 0.3])
-        self.rows: dict[int, list[list[Any]]] = {kind: [] for kind in range(12)}
+        self.rows: dict[int, list[list[Any]]] = {kind: [] for kind in range(15)}
         self.readings: list[list[Any]] = []
         self.reads: dict[tuple[str, bytes, int], list[Any]] = {}
         self.build()
@@ -122,7 +137,7 @@ class Wild:
 
     @staticmethod
     def order(kind: int, row: list[Any]) -> list[Any]:
-        count = {4: 1, 5: 3, 8: 5}.get(kind, 1)
+        count = {4: 1, 5: 3, 8: 5, 13: 3, 14: 5}.get(kind, 1)
         return [each.encode() if isinstance(each, str) else each for each in row[:count]]
 
     def manifest(self) -> bytes:
@@ -184,8 +199,9 @@ class Wild:
             ratio = rng.choice([(1, 1), (1, 1), (3, 2), (40, 1)])
             meters.append(Meter(f"{name}-m{number}", profile, rng, start, ratio, self.trouble))
             kind = rng.choice([1, 2])
+            registered = profile.removesuffix("-wild") if rng.random() > self.trouble / 10 else "other/profile"
             self.registration(
-                5, {1: meters[-1].id, 2: ["v", "m"], 3: SERIAL, 4: "gw", 5: profile, 6: list(ratio), 7: kind}
+                5, {1: meters[-1].id, 2: ["v", "m"], 3: SERIAL, 4: "gw", 5: registered, 6: list(ratio), 7: kind}
             )
         place = {
             1: name,
@@ -200,6 +216,7 @@ class Wild:
         self.registration(4, place)
         produced = self.live(entity, name, meters, begin, complete)
         self.openings(name, meters)
+        self.marks(meters[0], begin, complete)
         self.sources(name, begin, complete, produced)
 
     def live(self, entity: str, point: str, meters: list[Meter], begin: int, complete: int) -> list[int]:
@@ -236,20 +253,52 @@ class Wild:
         for place, status, words in meter.answers(watts):
             if after < at <= complete:
                 birth = self.identity("birth", self.rng.random() < self.trouble / 50)
-                serial = SERIAL if self.rng.random() > self.trouble / 200 else "other"
-                key = meter.id, birth if serial == SERIAL else self.identity("foreign"), place
+                model = MODELS_TOLD[meter.profile]
+                said = [model, SERIAL, "1"]
+                if self.rng.random() < self.trouble / 100:
+                    said = self.rng.choice(
+                        [
+                            [model, "other", "1"],
+                            ["", "", ""],
+                            [model + "0", SERIAL, "1"],
+                            ["unexpected", SERIAL, "1"],
+                            [model, SERIAL, "3"],
+                            [model, SERIAL, ""],
+                        ]
+                    )
+                    birth = self.identity("birth", said)
+                key = meter.id, birth, place
                 chain = MODELS if meter.profile == NAMES[2] else []
                 described = [meter.id, sha256(PROFILES[meter.profile]), *READS[meter.profile][place], self.poll, chain]
-                self.reads[key] = [*described, ["model", serial, "1"], key[1], place]
+                self.reads[key] = [*described, said, key[1], place]
                 record = self.identity("record", point, at // (6 * self.poll))
                 sample = len(self.readings)
                 self.readings.append([entity, point, at, record, sample, key, status, words])
 
+    def marks(self, meter: Meter, begin: int, complete: int) -> None:
+        """What gives and takes the revenue meter's grade."""
+        rng, profile = self.rng, sha256(PROFILES[meter.profile])
+        if rng.random() < (0.9 if self.opened[meter.id] else 0.1):
+            serial = SERIAL if rng.random() > self.trouble / 4 else "before"
+            heard = [[1, MODELS_TOLD[meter.profile]], [3, "1"]]
+            texts = rng.choice([[], heard, [*heard, [4, "0"]]])
+            self.rows[12].append([meter.id, begin - DAY, self.identity("told", meter.id), serial, profile, texts])
+        times = [begin - HOUR - 1] * (not self.rows[12] or self.rows[12][-1][0] != meter.id) * (rng.random() < 0.9)
+        for _ in range(rng.choice([0, 0, 0, 1, 2, 3]) if rng.random() < 0.2 + 3 * self.trouble else 0):
+            times.append(rng.randrange(begin - 2 * HOUR, max(begin, complete) + 1))
+        for number, time in enumerate(times):
+            serial = SERIAL if rng.random() > self.trouble else "typed wrong"
+            told = profile if rng.random() > self.trouble else sha256(b"another profile")
+            self.rows[13].append([meter.id, time, self.identity("note", meter.id, number), serial, told])
+        for number in range(rng.choice([1, 2]) if rng.random() < self.trouble else 0):
+            time = rng.randrange(begin - 2 * HOUR, max(begin, complete) + 1)
+            self.rows[14].append([meter.id, time, self.identity("claim", meter.id, number), "gw-2", "ghost"])
+
     def openings(self, point: str, meters: list[Meter]) -> None:
-        units = {"abb/b23": 10, "eastron/sdm630": 1, "sunspec/inverter-103": 1}
+        units = {"abb/b23": 10, "abb/b23-wild": 10, "eastron/sdm630": 1, "sunspec/inverter-103": 1}
         begin = next(row[1] for row in self.rows[6] if point.startswith(row[0]))
         for meter in meters:
-            unit = units[meter.profile] if self.rng.random() > self.trouble / 10 else 7
+            unit = units[meter.profile] if self.rng.random() > self.trouble / 3 else 7
             for name, wh in zip(["1-0:2.8.0", "1-0:1.8.0"], self.before[meter.id]):
                 if self.opened[meter.id] and (name == "1-0:2.8.0" or meter is meters[0] and meter.profile != NAMES[2]):
                     turns = self.rng.choice([0, 0, 2**32]) if meter.profile == NAMES[2] else 0

@@ -131,6 +131,7 @@ class House(demo.House):
         for name in ("broker", "plant", "collector", "agent"):
             self.run_one(name)
         self.wait_ready()
+        self.commission()
 
     def child(self, name):
         return next(child for known, child in self.children if known == name)

@@ -85,6 +85,7 @@ class TwoGateways(House):
         self.run_one("mirror")
         self.run_one("agent-west")
         super().launch()
+        self.commission("agent-west.yaml", SECOND, "b23-west", "20160702")
 
     @property
     def mirror(self):

@@ -40,7 +40,27 @@ enum InputDifference {
         if let text = lists(expected.reviews, found.reviews, "items 10 (reviews)", \.identity.description) {
             return text
         }
-        return lists(expected.lifts, found.lifts, "items 11 (statements that lift)", \.meteringPoint.text)
+        if let text = lists(expected.lifts, found.lifts, "items 11 (statements that lift)", \.meteringPoint.text) {
+            return text
+        }
+        return marks(expected, found)
+    }
+
+    /// What gives and takes the billing grade.
+    private static func marks(_ expected: WindowInputs, _ found: WindowInputs) -> String? {
+        if let text = lists(
+            expected.commissioned, found.commissioned, "items 12 (commissioned in a window before)", \.meter.text)
+        {
+            return text
+        }
+        if let text = lists(
+            expected.commissionings, found.commissionings, "items 13 (commissionings)", { "\($0.meter) at \($0.time)" })
+        {
+            return text
+        }
+        return lists(
+            expected.claims, found.claims, "items 14 (claims of a serial)",
+            { "\($0.meter) by \($0.other) at \($0.gateway)" })
     }
 
     private static func lists<Item: Equatable>(

@@ -31,6 +31,16 @@ package enum FindingKind: String, Hashable, Sendable, CaseIterable {
     case satelliteLow = "SATELLITE_LOW"
     case identity = "IDENTITY"
     case notBillingGrade = "NOT_BILLING_GRADE"
+    /// Profile, model, firmware or setup (mode, wiring, transformers) are not those it was commissioned with.
+    case deviceChanged = "DEVICE_CHANGED"
+    /// The profile is not for this device: another firmware, mode or model, or not the registered one.
+    case deviceUnfit = "DEVICE_UNFIT"
+    /// Another meter, or another gateway, has the same serial.
+    case serialTwice = "SERIAL_TWICE"
+    /// Nobody commissioned the meter, or not since something happened to it.
+    case notCommissioned = "NOT_COMMISSIONED"
+    /// Readings that count for nothing because the meter was commissioned later; blocks nothing.
+    case beforeCommissioning = "BEFORE_COMMISSIONING"
 }
 
 package struct Finding: Hashable, Sendable {

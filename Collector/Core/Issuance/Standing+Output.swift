@@ -5,6 +5,6 @@ extension Standing {
     package mutating func settle(_ output: WindowOutput) {
         settle(
             through: output.settled.map { ($0.entity, $0.through) }, openings: output.openings, carries: output.carries,
-            lifts: output.lifts)
+            lifts: output.lifts, commissioned: output.commissioned)
     }
 }

@@ -48,7 +48,8 @@ package struct WindowOutcome: Hashable, Sendable {
             manifest: inputs.manifest.id, inputDigest: inputDigest,
             openings: verdicts.flatMap(\.openings).sorted { $0.key < $1.key }, carries: carries,
             verdictsDigest: Self.digest(of: verdicts),
-            lifts: verdicts.flatMap(\.lifts).sorted { $0.meteringPoint < $1.meteringPoint })
+            lifts: verdicts.flatMap(\.lifts).sorted { $0.meteringPoint < $1.meteringPoint },
+            commissioned: verdicts.flatMap(\.commissioned).sorted { $0.meter < $1.meter })
         outputBytes = output.encoded
         outputDigest = Digest(of: outputBytes)
     }

@@ -35,10 +35,13 @@ package struct WindowOutput: Hashable, Sendable {
     package let verdictsDigest: Digest
     /// By metering point.
     package let lifts: [Lift]
+    /// By meter.
+    package let commissioned: [CommissionedMeter]
 
     package init(
         header: WindowHeader, allocations: [Allocation], settled: [Settled], manifest: Digest, inputDigest: Digest,
-        openings: [CounterOpening], carries: [Carry], verdictsDigest: Digest, lifts: [Lift]
+        openings: [CounterOpening], carries: [Carry], verdictsDigest: Digest, lifts: [Lift],
+        commissioned: [CommissionedMeter]
     ) {
         self.header = header
         self.allocations = allocations
@@ -49,6 +52,7 @@ package struct WindowOutput: Hashable, Sendable {
         self.carries = carries
         self.verdictsDigest = verdictsDigest
         self.lifts = lifts
+        self.commissioned = commissioned
     }
 
     /// The bytes whose SHA-256 is the output digest.
@@ -57,6 +61,7 @@ package struct WindowOutput: Hashable, Sendable {
             .array(settled.map { .array([.id($0.entity), .ms($0.through)]) }), .text(Self.foldOrder), .digest(manifest),
             .digest(inputDigest), .array(openings.map { .array($0.fields) }), .array(carries.map { .array($0.fields) }),
             .digest(verdictsDigest), .array(lifts.map { .array($0.fields) }),
+            .array(commissioned.map { .array($0.fields) }),
         ])
         let lines = allocations.map { CBORValue.array($0.fields) }
         return CBORValue.numbered([.array(header.fields), .array(lines), trailer]).encoded()
@@ -64,7 +69,7 @@ package struct WindowOutput: Hashable, Sendable {
 
     package init(decoding bytes: [UInt8]) throws(ShapeError) {
         let fields = try CBORValue.item(bytes, "output").fields(1...3, "output")
-        let trailer = try fields.value(3).fields(1...8, "output.3")
+        let trailer = try fields.value(3).fields(1...9, "output.3")
         guard try trailer.text(2) == Self.foldOrder else { throw ShapeError("output.3.2", expected: Self.foldOrder) }
         let most = Self.linesMax
         self.init(
@@ -86,6 +91,9 @@ package struct WindowOutput: Hashable, Sendable {
             verdictsDigest: try trailer.digest(7),
             lifts: try trailer.value(8).list("output.3.8", max: most) { (value, path) throws(ShapeError) in
                 try Lift(try value.array(path)[...], path)
+            },
+            commissioned: try trailer.value(9).list("output.3.9", max: most) { (value, path) throws(ShapeError) in
+                try CommissionedMeter(try value.array(path)[...], path)
             })
     }
 

@@ -24,15 +24,18 @@ struct DayDraft: Hashable, Sendable {
     let imported: Int64?
     let resolution: Int64
     let coverage: Coverage
+    /// The meter was not commissioned all day, and showed nothing: nothing is to be settled, and that is certain.
+    let isPassed: Bool
 
     init(
         point: MeteringPoint, day: Int, span: DaySpan, exported: Int64??, imported: Int64??, resolution: Int64,
-        coverage: Coverage
+        coverage: Coverage, hasGoods: Bool
     ) {
         self.point = point
         self.day = day
         self.span = span
-        let (exported, imported) = (exported ?? nil, imported ?? nil)
+        isPassed = coverage.isPartial && coverage.intervals == 0 && !hasGoods
+        let (exported, imported): (Int64?, Int64?) = isPassed ? (0, 0) : (exported ?? nil, imported ?? nil)
         // Where import is settled too, a day without it is not measured.
         self.exported = point.direction == .exportMinusImport && imported == nil ? nil : exported
         self.imported = imported
@@ -58,14 +61,16 @@ struct DayDraft: Hashable, Sendable {
         var base: Int64 = 0
         var satellite: Int64?
         var agreed: Lift?
-        if let exported {
+        if let exported, !coverage.isPartial {
             sources = compare(exported, checks, context, &findings)
             satellite = sources.first { $0.source == .satellite }?.agreement
             agreed = ownLift(sources, context)
             base = Confidence.base(
                 sources, isLifted: agreed != nil || isLifted(by: lift, context), without: context.manifest.baseWithout)
         } else {
+            // Sources speak of whole days.
             for kind in [FindingKind.checkMeter, .satelliteLow] { findings.skip(kind) }
+            if exported != nil { base = isPassed ? 1_000_000 : context.manifest.baseWithout }
         }
         let confidence =
             exported == nil ? 0 : Confidence.value(coverage: coverage.share, base: base, satellite: satellite)

@@ -16,6 +16,8 @@ struct PointVerification: Hashable, Sendable {
     let counters: [(key: CounterKey, walk: CounterWalk)]
     let readings: [InputReading]
     let point: MeteringPoint
+    /// The revenue meter's; nil where it is not registered.
+    private(set) var epochs: MeterEpochs?
 
     static func == (a: PointVerification, b: PointVerification) -> Bool { a.days == b.days && a.point == b.point }
     func hash(into hasher: inout Hasher) { hasher.combine(days) }
@@ -33,7 +35,7 @@ struct VerificationContext: Sendable {
         self.inputs = inputs
         self.plant = plant
         manifest = inputs.manifest.manifest
-        reads = ReadTable(inputs)
+        reads = ReadTable(inputs, plant: plant)
         sources = SourceTable(inputs)
     }
 }
@@ -43,7 +45,7 @@ private struct CounterDays {
     let meter: Meter
     let walk: CounterWalk
     let energies: [Int64?]
-    let foreign: [UInt64]
+    let series: MeterSeries
 }
 
 extension PointVerification {
@@ -51,7 +53,8 @@ extension PointVerification {
         self.point = point
         self.readings = readings
         let meters = point.meters.compactMap { context.plant.meter($0) }
-        let series = context.reads.decode(readings, reads: context.inputs.reads, meters: meters, days: span)
+        let series = context.reads.decode(
+            readings, reads: context.inputs.reads, of: point, meters: meters, days: span, context.plant)
         var counters: [(key: CounterKey, walk: CounterWalk)] = []
         func walk(_ meter: Meter, _ quantity: ObisCode, _ counts: [RegisterReading]) -> CounterWalk {
             let key = CounterKey(meteringPoint: point.id, meter: meter.id, quantity: quantity)
@@ -67,38 +70,40 @@ extension PointVerification {
         for (meter, series) in zip(meters, series) {
             if meter.id == point.revenueMeter { imports = walk(meter, .activeImport, series.imported) }
             let export = walk(meter, .activeExport, series.export)
-            exports.append(
-                CounterDays(meter: meter, walk: export, energies: export.energies(), foreign: series.foreignReadings))
+            exports.append(CounterDays(meter: meter, walk: export, energies: export.energies(), series: series))
         }
         self.counters = counters.sorted { $0.key < $1.key }
-        judge(exports, imports, revenue: zip(meters, series).first { $0.0.id == point.revenueMeter }?.1, span, context)
+        judge(exports, imports, span, context)
     }
 
     private mutating func judge(
-        _ exports: [CounterDays], _ imports: CounterWalk?, revenue series: MeterSeries?, _ span: DaySpan,
-        _ context: VerificationContext
+        _ exports: [CounterDays], _ imports: CounterWalk?, _ span: DaySpan, _ context: VerificationContext
     ) {
         let revenue = exports.first { $0.meter.id == point.revenueMeter }
+        epochs = revenue?.series.epochs
         let checks = exports.filter { $0.meter.id != point.revenueMeter }
         let coverage = Coverage.days(
             revenue?.walk.goods ?? [], span, interval: context.manifest.intervalLength,
-            bridgeMax: context.manifest.bridgeMax)
+            bridgeMax: context.manifest.bridgeMax, leftOut: epochs?.leftOut ?? [])
         let importEnergies = imports?.goods.isEmpty == false ? imports?.energies() : nil
         var lift = context.sources.lift(of: point.id)
         for day in 0..<span.count {
             let draft = DayDraft(
                 point: point, day: day, span: span, exported: revenue?.energies[day], imported: importEnergies?[day],
-                resolution: revenue?.walk.resolutionWattHours ?? 0, coverage: coverage[day])
+                resolution: revenue?.walk.resolutionWattHours ?? 0, coverage: coverage[day],
+                hasGoods: [revenue?.walk, imports].contains { walk in
+                    walk?.hasGoods(after: span.start(of: day), through: span.end(of: day)) ?? false
+                })
             var findings = DayFindings()
-            if let revenue, let series {
-                addRevenueFindings(revenue, imports, series, draft, context, &findings)
-            }
+            if let revenue { addRevenueFindings(revenue, imports, draft, context, &findings) }
             for check in checks {
                 findings.add(check.walk.tallies[day], meter: check.meter.id, isRevenue: false)
-                findings.add(.identity, check.foreign[day], check.meter.id.text)
+                for kind in [FindingKind.identity, .deviceUnfit] {
+                    findings.add(kind, check.series.remarks(kind, on: day), check.meter.id.text)
+                }
             }
             let candidates = checks.compactMap { check in
-                let isUsable = !check.walk.tallies[day].isBroken && check.foreign[day] == 0
+                let isUsable = !check.walk.tallies[day].isBroken && check.series.remarks[day].isEmpty
                 return isUsable
                     ? check.energies[day].map { CheckEnergy(check.meter, $0, check.walk.resolutionWattHours) } : nil
             }
@@ -111,16 +116,20 @@ extension PointVerification {
     }
 
     private func addRevenueFindings(
-        _ revenue: CounterDays, _ imports: CounterWalk?, _ series: MeterSeries, _ draft: DayDraft,
-        _ context: VerificationContext, _ findings: inout DayFindings
+        _ revenue: CounterDays, _ imports: CounterWalk?, _ draft: DayDraft, _ context: VerificationContext,
+        _ findings: inout DayFindings
     ) {
-        let day = draft.day
+        let (day, series) = (draft.day, revenue.series)
         let name = revenue.meter.id.text
         findings.add(.gap, draft.coverage.uncovered, name)
         let tally = revenue.walk.tallies[day].joined(withImport: imports?.tallies[day] ?? CounterTally())
         findings.add(tally, meter: revenue.meter.id, isRevenue: true)
-        findings.add(.identity, series.foreignReadings[day], name, isBlocking: true)
-        findings.add(.notBillingGrade, series.ungradedReadings[day], name, isBlocking: true)
+        for kind in FindingKind.ofDevice {
+            findings.add(kind, series.remarks(kind, on: day), name, isBlocking: true)
+        }
+        findings.add(
+            .beforeCommissioning, series.remarks(.beforeCommissioning, on: day) + tally.superseded, name)
+        if draft.coverage.isPartial { return findings.skip(.energyPower) }
         let rule = EnergyPowerRule(tolerance: context.manifest.energyPowerTolerance, ratio: revenue.meter.ratio)
         let (start, end) = (draft.span.start(of: day), draft.span.end(of: day))
         let from = series.power.partitioningIndex { $0.time > start }

@@ -18,6 +18,8 @@ struct RegisterReading: Hashable, Sendable {
     let interval: Int64
     /// Index into the metering point's readings.
     let reading: Int
+    /// Number of the commissioning it stands under: counts of two are not compared.
+    var ordinal = 0
 }
 
 /// One value of active power, import positive.
@@ -30,19 +32,22 @@ struct PowerReading: Hashable, Sendable {
 }
 
 /// What one meter of a metering point said.
-struct MeterSeries: Hashable, Sendable {
+struct MeterSeries: Sendable {
     var export: [RegisterReading] = []
     var imported: [RegisterReading] = []
     var power: [PowerReading] = []
-    /// Readings by day that came under another serial than the registered one.
-    var foreignReadings: [UInt64]
-    /// Readings by day under a profile that is not billing grade.
-    var ungradedReadings: [UInt64]
+    /// Readings by day that blocked, or were left out, by why.
+    private(set) var remarks: [[FindingKind: UInt64]]
+    /// Of a revenue meter.
+    var epochs: MeterEpochs?
 
-    init(days: Int) {
-        foreignReadings = [UInt64](repeating: 0, count: days)
-        ungradedReadings = foreignReadings
+    init(days: Int) { remarks = [[FindingKind: UInt64]](repeating: [:], count: days) }
+
+    mutating func remark(_ kind: FindingKind, on day: Int?) {
+        if let day { remarks[day][kind, default: 0] += 1 }
     }
+
+    func remarks(_ kind: FindingKind, on day: Int) -> UInt64 { remarks[day][kind] ?? 0 }
 }
 
 /// Decoders and properties of all reads of a window, made once.
@@ -50,8 +55,11 @@ struct ReadTable: Sendable {
     private let decoders: [ReadDecoder?]
     private let isBillingGrade: [Bool]
     private let intervals: [Int64]
+    private let devices: [ReadDevice?]
+    private let header: WindowHeader
 
-    init(_ inputs: WindowInputs) {
+    init(_ inputs: WindowInputs, plant: InputPlant) {
+        header = inputs.header
         var profiles: [Digest: Profile] = [:]
         for input in inputs.profiles { profiles[input.digest] = input.profile }
         let graded = Set(inputs.manifest.manifest.billingGrade)
@@ -69,27 +77,79 @@ struct ReadTable: Sendable {
             return graded.contains(read.profile) && mayGrade
         }
         intervals = inputs.reads.map { Int64(min($0.interval, UInt64(HouseBounds.durationMax))) }
+        devices = inputs.reads.map { read in
+            guard let profile = profiles[read.profile], let meter = plant.meter(read.meter) else { return nil }
+            return ReadDevice(read, profile, registered: meter.profileName)
+        }
     }
 
-    /// The series of each meter in `meters`, in that order. Readings are in time order, so are the series.
+    /// The series of each meter of `point` in `meters`, in that order. Readings are in time order, so are the series.
     func decode(
-        _ readings: [InputReading], reads: [ReadInput], meters: [Meter], days: DaySpan
+        _ readings: [InputReading], reads: [ReadInput], of point: MeteringPoint, meters: [Meter], days: DaySpan,
+        _ plant: InputPlant
     ) -> [MeterSeries] {
-        var series = meters.map { _ in MeterSeries(days: days.count) }
+        var series = meters.map { meter in
+            var series = MeterSeries(days: days.count)
+            if meter.id == point.revenueMeter {
+                series.epochs = MeterEpochs(
+                    meter, plant, header, settledFrom: days.start,
+                    isOpened: plant.opened(meter: meter.id, at: point.id) != nil)
+            }
+            return series
+        }
         for (index, reading) in readings.enumerated() where reading.status == 0 {
             let read = reads[reading.read]
             guard let meter = meters.firstIndex(where: { $0.id == read.meter }) else { continue }
             // Opening readings before the first day speak for that day.
-            if let day = days.day(of: reading.time) ?? (reading.time <= days.start && days.count > 0 ? 0 : nil) {
-                if read.serial != meters[meter].serial { series[meter].foreignReadings[day] += 1 }
-                if !isBillingGrade[reading.read] { series[meter].ungradedReadings[day] += 1 }
-            }
-            take(reading, index, into: &series[meter])
+            let day = days.day(of: reading.time) ?? (reading.time <= days.start && days.count > 0 ? 0 : nil)
+            let ordinal =
+                series[meter].epochs == nil
+                ? check(reading, meters[meter], on: day, &series[meter]) : judge(reading, on: day, &series[meter])
+            if let ordinal { take(reading, index, ordinal, into: &series[meter]) }
         }
         return series
     }
 
-    private func take(_ reading: InputReading, _ index: Int, into series: inout MeterSeries) {
+    /// A revenue meter's reading: the number of its commissioning, or nil where it does not count.
+    private func judge(_ reading: InputReading, on day: Int?, _ series: inout MeterSeries) -> Int? {
+        guard let device = devices[reading.read] else { return nil }
+        let isGraded = isBillingGrade[reading.read]
+        switch series.epochs?.place(reading, device, isGraded: isGraded) {
+        case .counted(let ordinal):
+            if !isGraded { series.remark(.notBillingGrade, on: day) }
+            return ordinal
+        case .blocked(let kind): series.remark(kind, on: day)
+        case .leftOut: series.remark(.beforeCommissioning, on: day)
+        case .unknown, nil: break
+        }
+        return nil
+    }
+
+    /// A check meter's reading: it counts if the device is the registered one and the profile is for it.
+    private func check(_ reading: InputReading, _ meter: Meter, on day: Int?, _ series: inout MeterSeries) -> Int? {
+        guard let device = devices[reading.read] else { return nil }
+        if device.serial != meter.serial {
+            if !device.serial.isEmpty {
+                series.remark(.identity, on: day)
+                return nil
+            }
+            if device.tellsSerial { return nil }
+        }
+        guard device.isFit, (device.told + device.heard(in: reading.words)).allSatisfy(\.isExpected) else {
+            series.remark(.deviceUnfit, on: day)
+            return nil
+        }
+        return 0
+    }
+
+    /// What a reading's words say of the two energy counters, whoever it stands under.
+    func counts(_ reading: InputReading) -> MeterSeries {
+        var series = MeterSeries(days: 0)
+        take(reading, 0, 0, into: &series)
+        return series
+    }
+
+    private func take(_ reading: InputReading, _ index: Int, _ ordinal: Int, into series: inout MeterSeries) {
         guard let decoder = decoders[reading.read] else { return }
         let interval = intervals[reading.read]
         for decoded in decoder.decode(reading.words) {
@@ -99,7 +159,7 @@ struct ReadTable: Sendable {
                 guard isExport || decoded.obis == .activeImport else { continue }
                 let count = RegisterReading(
                     time: reading.time, count: value.count, unit: value.unit, modulus: value.modulus,
-                    resolution: value.resolution, interval: interval, reading: index)
+                    resolution: value.resolution, interval: interval, reading: index, ordinal: ordinal)
                 if isExport { series.export.append(count) } else { series.imported.append(count) }
             case .gauge(let value):
                 guard decoded.obis == .activePower else { continue }
@@ -123,7 +183,7 @@ extension ReadRequest {
 
 extension ReadInput {
     /// Nil when a number does not fit a register address.
-    fileprivate var sunSpecModels: [SunSpecModel]? {
+    var sunSpecModels: [SunSpecModel]? {
         var models: [SunSpecModel] = []
         for entry in chain {
             guard let id = UInt16(exactly: entry.model), let address = UInt16(exactly: entry.address),

@@ -13,6 +13,8 @@ struct GoodCount: Hashable, Sendable {
     let interval: Int64
     /// Index into the metering point's readings; nil for an opening.
     let reading: Int?
+    /// Number of the commissioning it stands under; 0 for an opening.
+    var ordinal = 0
 }
 
 /// What the walk found in one day.
@@ -22,6 +24,8 @@ struct CounterTally: Hashable, Sendable {
     var rollovers: UInt64 = 0
     var capacityJumps: UInt64 = 0
     var unitChanges: UInt64 = 0
+    /// Low readings that a commissioning made an end of.
+    var superseded: UInt64 = 0
 }
 
 /// What a counter can have counted: nameplate × margin, and what CT/PT make of a count.
@@ -53,12 +57,18 @@ struct CounterWalk: Hashable, Sendable {
     private(set) var goods: [GoodCount] = []
     /// By day.
     private(set) var tallies: [CounterTally]
-    /// Of every good count; nil without any.
-    private(set) var unit: Rational?
+    /// What the counts between two commissionings have in common.
+    struct Epoch: Hashable, Sendable {
+        /// Index into ``goods`` of its first.
+        let first: Int
+        let number: UInt64
+        let unit: Rational
+    }
+
+    /// In time order; empty without a good count.
+    private(set) var epochs: [Epoch] = []
     /// The largest device step of the window's counts, at least the unit.
     private(set) var resolution: Rational?
-    let epoch: UInt64
-
     private let scale: CounterScale
     private let days: DaySpan
     /// Into `goods`: the last one at least an interval older than the newest.
@@ -68,11 +78,10 @@ struct CounterWalk: Hashable, Sendable {
         self.scale = scale
         self.days = days
         tallies = [CounterTally](repeating: CounterTally(), count: days.count)
-        epoch = opening?.epoch ?? 1
         goods.reserveCapacity(counts.count + 1)
         if let opening {
             goods.append(GoodCount(time: opening.time, count: opening.count, interval: 0, reading: nil))
-            unit = opening.unit
+            epochs.append(Epoch(first: 0, number: opening.epoch, unit: opening.unit))
             resolution = opening.unit
         }
         var lows: [UTCInstant] = []
@@ -81,11 +90,11 @@ struct CounterWalk: Hashable, Sendable {
     }
 
     private mutating func walk(_ reading: RegisterReading, _ lows: inout [UTCInstant]) {
-        let unit = unit ?? reading.unit
-        self.unit = unit
+        guard let last = goods.last, let unit = epochs.last?.unit, last.ordinal == reading.ordinal else {
+            return begin(reading, &lows)
+        }
         guard reading.unit == unit else { return tally(reading.time) { $0.unitChanges += 1 } }
         resolution = max(resolution ?? reading.resolution, reading.resolution, unit)
-        guard let last = goods.last else { return accept(reading, reading.count) }
         // Readings are in time order after their opening; the inputs' rules see to it.
         let elapsed = max(0, reading.time - last.time)
         if let count = carriedOn(reading, past: last.count), count >= last.count {
@@ -105,6 +114,18 @@ struct CounterWalk: Hashable, Sendable {
         } else {
             lows.append(reading.time)
         }
+    }
+
+    /// The first count of a commissioning: nothing before it is compared with it.
+    private mutating func begin(_ reading: RegisterReading, _ lows: inout [UTCInstant]) {
+        for low in lows { tally(low) { $0.superseded += 1 } }
+        lows = []
+        base = goods.count
+        epochs.append(
+            Epoch(
+                first: goods.count, number: epochs.last.map { $0.number &+ 1 } ?? 1, unit: reading.unit))
+        resolution = max(resolution ?? reading.resolution, reading.resolution, reading.unit)
+        accept(reading, reading.count)
     }
 
     /// Whether the counter moved further than the plant can: since the last good count, or, so that many small jumps are
@@ -127,7 +148,10 @@ struct CounterWalk: Hashable, Sendable {
     }
 
     private mutating func accept(_ reading: RegisterReading, _ count: UInt64) {
-        goods.append(GoodCount(time: reading.time, count: count, interval: reading.interval, reading: reading.reading))
+        goods.append(
+            GoodCount(
+                time: reading.time, count: count, interval: reading.interval, reading: reading.reading,
+                ordinal: reading.ordinal))
     }
 
     private mutating func tally(_ time: UTCInstant, _ change: (inout CounterTally) -> Void) {
@@ -135,8 +159,8 @@ struct CounterWalk: Hashable, Sendable {
     }
 
     /// Wh of a good count after CT/PT, rounded down. Nil beyond ``HouseBounds/wattHoursMax``.
-    private func wattHours(_ good: GoodCount) -> Int64? {
-        guard let unit, let value = RegisterCount.whole(good.count, unit: unit, ratio: scale.ratio) else { return nil }
+    private func wattHours(_ good: GoodCount, unit: Rational) -> Int64? {
+        guard let value = RegisterCount.whole(good.count, unit: unit, ratio: scale.ratio) else { return nil }
         return value <= HouseBounds.wattHoursMax ? value : nil
     }
 
@@ -148,22 +172,52 @@ struct CounterWalk: Hashable, Sendable {
         return Int64(min((numerator + denominator - 1) / denominator, UInt128(HouseBounds.wattHoursMax)))
     }
 
-    /// The last good count at or before `instant`.
-    func last(through instant: UTCInstant) -> GoodCount? {
-        let after = goods.partitioningIndex { $0.time > instant }
-        return after == 0 ? nil : goods[after - 1]
+    /// The last good count at or before `instant`, with its epoch.
+    func last(through instant: UTCInstant) -> (good: GoodCount, epoch: Epoch)? {
+        let after = count(through: instant)
+        guard after > 0, let epoch = epochs.last(where: { $0.first < after }) else { return nil }
+        return (goods[after - 1], epoch)
     }
 }
 
 extension CounterWalk {
-    /// Rule 3: energy of each day, Wh(last good at or before its end) − Wh(last good at or before its start, or else the
-    /// first good one). Nil where no good count stands at or before the day's end.
+    /// Rule 3: energy of each day, Σ over the commissionings of Wh(last good at or before its end) − Wh(last good at or
+    /// before its start, or else the first good one). Nil where no good count stands at or before the day's end.
     func energies() -> [Int64?] {
         (0..<days.count).map { day in
-            guard let to = last(through: days.end(of: day)), let first = goods.first else { return nil }
-            let from = last(through: days.start(of: day)) ?? first
-            guard let upper = wattHours(to), let lower = wattHours(from) else { return nil }
-            return upper - lower
+            var sum: Int64?
+            for segment in segments(from: days.start(of: day), through: days.end(of: day)) {
+                guard let upper = wattHours(segment.to, unit: segment.epoch.unit),
+                    let lower = wattHours(segment.from, unit: segment.epoch.unit)
+                else { return nil }
+                // At most 1 025 epochs of 10^15.
+                sum = (sum ?? 0) + upper - lower
+            }
+            return sum.flatMap { $0 <= HouseBounds.wattHoursMax ? $0 : nil }
         }
+    }
+
+    /// Between which good counts each epoch's part of (start, end] is measured. Epochs that begin later have none; one
+    /// that ended before has two equal ones.
+    func segments(
+        from start: UTCInstant, through end: UTCInstant
+    ) -> [(epoch: Epoch, from: GoodCount, to: GoodCount)] {
+        let (before, through) = (count(through: start), count(through: end))
+        var found: [(epoch: Epoch, from: GoodCount, to: GoodCount)] = []
+        for (index, epoch) in epochs.enumerated() where epoch.first < through {
+            let next = index + 1 < epochs.count ? epochs[index + 1].first : goods.count
+            let to = min(next, through) - 1
+            let from = min(max(epoch.first, min(next, before) - 1), to)
+            found.append((epoch, goods[from], goods[to]))
+        }
+        return found
+    }
+
+    /// Good counts at or before `instant`.
+    func count(through instant: UTCInstant) -> Int { goods.partitioningIndex { $0.time > instant } }
+
+    /// Whether a good count stands in (start, end].
+    func hasGoods(after start: UTCInstant, through end: UTCInstant) -> Bool {
+        count(through: start) < count(through: end)
     }
 }

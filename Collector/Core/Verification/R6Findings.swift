@@ -32,6 +32,13 @@ struct DayFindings: Hashable, Sendable {
     }
 }
 
+extension FindingKind {
+    /// What is wrong with the device itself, or with what is known of it.
+    static let ofDevice: [FindingKind] = [
+        .identity, .notBillingGrade, .deviceChanged, .deviceUnfit, .serialTwice, .notCommissioned,
+    ]
+}
+
 extension DayFindings {
     /// Findings of a meter's walks. Only the revenue meter's block: a check meter's leave it out of the sources.
     mutating func add(_ tally: CounterTally, meter: Identifier, isRevenue: Bool) {
@@ -54,6 +61,7 @@ extension CounterTally {
         joined.decreases += other.decreases
         joined.rollovers += other.rollovers
         joined.unitChanges += other.unitChanges
+        joined.superseded += other.superseded
         return joined
     }
 }

@@ -20,6 +20,8 @@ package struct EntityVerdict: Hashable, Sendable {
     package let openings: [CounterOpening]
     /// At most one a metering point, by metering point.
     package let lifts: [Lift]
+    /// What the settled readings of its revenue meters stood under, by metering point.
+    package let commissioned: [CommissionedMeter]
 
     package var isSettled: Bool { settledThrough > settledFrom }
 
@@ -64,18 +66,24 @@ extension EntityVerdict {
             },
             lifts: points.compactMap { point in
                 point.agreed.prefix(settled).last { $0 != nil } ?? context.sources.lift(of: point.point.id)
+            },
+            commissioned: points.compactMap { point in
+                (isSettled ? point.epochs?.inForce(at: through) : nil)
+                    ?? context.plant.commissioned(point.point.revenueMeter)
             })
     }
 
     /// The same verdicts, nothing settled: what remains when an allocation cannot be expressed.
     package func withoutSettlement(_ inputs: WindowInputs) -> EntityVerdict {
-        let points = InputPlant(inputs).points(of: entity)
+        let plant = InputPlant(inputs)
+        let points = plant.points(of: entity)
         let sources = SourceTable(inputs)
         return EntityVerdict(
             entity: entity, settledFrom: settledFrom, completeThrough: completeThrough, settledThrough: settledFrom,
             days: days, verifiedWattHours: 0, lowestConfidence: nil,
             openings: points.flatMap { inputs.openings(at: $0.id) },
-            lifts: points.compactMap { sources.lift(of: $0.id) })
+            lifts: points.compactMap { sources.lift(of: $0.id) },
+            commissioned: points.compactMap { plant.commissioned($0.revenueMeter) })
     }
 }
 
@@ -96,12 +104,12 @@ extension PointVerification {
             !counters.contains { $0.key == opening.key }
         }
         for (key, walk) in counters {
-            guard let good = walk.last(through: instant), let unit = walk.unit else { continue }
+            guard let (good, epoch) = walk.last(through: instant) else { continue }
             if let index = good.reading {
                 let reading = readings[index]
                 byKey.append(
                     CounterOpening(
-                        key: key, epoch: walk.epoch, count: good.count, unit: unit, time: good.time,
+                        key: key, epoch: epoch.number, count: good.count, unit: epoch.unit, time: good.time,
                         record: reading.record,
                         sampleIndex: reading.sampleIndex))
             } else if let opening = context.plant.opening(key) {

@@ -68,6 +68,7 @@ struct AdmittedSample: Hashable, Sendable {
 /// Every gateway's streams, and the samples no window has settled yet.
 package struct Admission: Sendable {
     private var gateways: [Identifier: AdmittedGateway] = [:]
+    private(set) var marked = MarkedMeters()
 
     package init() {}
 
@@ -77,19 +78,21 @@ package struct Admission: Sendable {
     /// - Parameter clockError: the gateway's registered one, ms: completeness reaches at most received at + this.
     package mutating func admit(_ stored: StoredRecord, clockError: Int64) -> [AdmissionFinding] {
         let id = stored.record.place.gateway
-        return gateways[id, default: AdmittedGateway(id)].admit(stored, clockError: clockError)
+        let (findings, marks) = gateways[id, default: AdmittedGateway(id)].admit(stored, clockError: clockError)
+        marked.take(marks, of: id)
+        return findings
     }
 
     /// How far the gateway is complete; never goes back. Nil: nothing is known yet.
     package func completeThrough(_ gateway: Identifier) -> UTCInstant? { gateways[gateway]?.completeThrough }
 
-    /// What the gateway said of a meter under this serial, `after` < time ≤ `through`, without what is held.
+    /// What the gateway said of a meter, `after` < time ≤ `through`, without what is held.
     func samples(
-        ofMeter meter: Identifier, serial: String, gateway: Identifier, after: UTCInstant, through: UTCInstant,
+        ofMeter meter: Identifier, gateway: Identifier, after: UTCInstant, through: UTCInstant,
         isHeld: (Identifier, StreamID, UInt64) -> Bool
     ) -> MeterSamples {
         guard let state = gateways[gateway] else { return MeterSamples(reads: []) }
-        return state.samples(ofMeter: meter, serial: serial, after: after, through: through) { isHeld(gateway, $0, $1) }
+        return state.samples(ofMeter: meter, after: after, through: through) { isHeld(gateway, $0, $1) }
     }
 
     /// Forgets samples of a gateway at or before `instant`: no window reads them any more.

@@ -30,7 +30,9 @@ struct AdmittedGateway: Sendable {
 
     init(_ id: Identifier) { self.id = id }
 
-    mutating func admit(_ stored: StoredRecord, clockError: Int64) -> [AdmissionFinding] {
+    mutating func admit(
+        _ stored: StoredRecord, clockError: Int64
+    ) -> (findings: [AdmissionFinding], marks: [TimedMark]) {
         let place = stored.record.place
         var findings: [AdmissionFinding] = []
         func note(_ kind: AdmissionFinding.Kind, _ count: UInt64 = 1) {
@@ -42,14 +44,16 @@ struct AdmittedGateway: Sendable {
         if stream.isNew { open = place.stream }
         if case .birth(let birth) = stored.record.body {
             stream.readNumbers = [:]
+            stream.meters = [:]
             if let numbers = bear(birth, identity: stored.identity) {
                 stream.readNumbers = numbers
+                for meter in birth.meters { stream.meters[meter.index] = meter.id }
             } else {
                 note(.birthContradicts)
             }
         }
         if case .skip(let skip) = stored.record.body { note(.recordsSkipped, skip.to &- place.sequence &+ 1) }
-        let step = stream.admit(stored.record, identity: stored.identity)
+        let step = stream.admit(stored.record, identity: stored.identity, mark: stream.mark(in: stored.record))
         streams[place.stream] = stream
         for (kind, count) in step.findings { note(kind, count) }
         keep(step.samples)
@@ -57,7 +61,7 @@ struct AdmittedGateway: Sendable {
             let bounded = min(through, stored.receivedAt + clockError)
             completeThrough = max(completeThrough ?? bounded, bounded)
         }
-        return findings
+        return (findings, step.marks)
     }
 
     /// Puts samples to their meters. Those of one meter mostly stand together: each run is looked up once, because a
@@ -91,14 +95,11 @@ struct AdmittedGateway: Sendable {
 
     /// - Parameter isHeld: whether the record at this place is kept out of windows.
     func samples(
-        ofMeter meter: Identifier, serial: String, after: UTCInstant, through: UTCInstant,
-        isHeld: (StreamID, UInt64) -> Bool
+        ofMeter meter: Identifier, after: UTCInstant, through: UTCInstant, isHeld: (StreamID, UInt64) -> Bool
     ) -> MeterSamples {
-        let isRegistered = reads.map { $0.serial == serial }
         var found = MeterSamples(reads: reads)
         var last: (stream: StreamID, sequence: UInt64, isHeld: Bool)?
         for sample in samples[meter] ?? [] where after < sample.time && sample.time <= through {
-            guard isRegistered[sample.read] else { continue }
             // Samples of one record stand together: asked once.
             if last?.stream != sample.stream || last?.sequence != sample.sequence {
                 last = (sample.stream, sample.sequence, isHeld(sample.stream, sample.sequence))
@@ -113,6 +114,19 @@ struct AdmittedGateway: Sendable {
     }
 
     var sampleCount: Int { samples.values.reduce(0) { $0 + $1.count } }
+}
+
+extension AdmittedStream {
+    /// What a record of this stream says of meters; its birth is known already.
+    fileprivate func mark(in record: Record) -> (uptime: UInt64, mark: MeterMark)? {
+        switch record.body {
+        // A birth that contradicts itself bears nothing, and claims nothing.
+        case .birth(let birth):
+            meters.isEmpty ? nil : (record.clock.uptimeMilliseconds, MeterMark(birth))
+        case .note(let note): MeterMark(note, meters: meters).map { (note.uptimeMilliseconds, $0) }
+        case .readings, .skip, .key: nil
+        }
+    }
 }
 
 extension ReadInput {

@@ -7,10 +7,13 @@ internal import Quantities
 struct AdmittedStream: Sendable {
     /// Samples of one stream that may wait for a synchronised record: about nine days of 20 reads a minute.
     static let untimedMax = 262_144
+    /// Notes and births of one boot that may wait for it; a gateway that writes more is not commissioned by them.
+    static let untimedMarksMax = 4_096
 
     /// What one record brought.
     struct Step: Sendable {
         var samples: [AdmittedSample] = []
+        var marks: [TimedMark] = []
         var completeThrough: UTCInstant?
         var findings: [(AdmissionFinding.Kind, UInt64)] = []
     }
@@ -25,24 +28,44 @@ struct AdmittedStream: Sendable {
         let read: Int
     }
 
+    /// A birth or a note that says something of meters.
+    private struct UntimedMark: Sendable {
+        let uptime: UInt64
+        let record: Digest
+        let sequence: UInt64
+        let mark: MeterMark
+    }
+
     /// Read index of the latest birth → number of the read at the gateway.
     var readNumbers: [UInt64: Int] = [:]
+    /// Meter index of the latest birth → meter; only looked up.
+    var meters: [UInt64: Identifier] = [:]
     private let id: StreamID
     private var boot: [UInt8] = []
     private var untimed: [Untimed] = []
+    private var untimedMarks: [UntimedMark] = []
 
     init(_ id: StreamID) { self.id = id }
 
     /// Whether no record was admitted yet: every record names a boot.
     var isNew: Bool { boot.isEmpty }
 
-    mutating func admit(_ record: Record, identity: Digest) -> Step {
+    /// - Parameter mark: what the record says of meters, at an uptime of its boot.
+    mutating func admit(
+        _ record: Record, identity: Digest, mark: (uptime: UInt64, mark: MeterMark)? = nil
+    ) -> Step {
         var step = Step()
         if record.clock.boot != boot {
             // The boot before is over: what waited for its time gets none.
             if !untimed.isEmpty { step.findings.append((.timeUncertain, UInt64(untimed.count))) }
             untimed = []
+            untimedMarks = []
             boot = record.clock.boot
+        }
+        if let mark, untimedMarks.count < Self.untimedMarksMax {
+            untimedMarks.append(
+                UntimedMark(
+                    uptime: mark.uptime, record: identity, sequence: record.place.sequence, mark: mark.mark))
         }
         if case .readings(let readings) = record.body { collect(readings, record, identity, &step) }
         guard record.clock.sync == 2 else {
@@ -58,6 +81,7 @@ struct AdmittedStream: Sendable {
         guard !overflowed else {
             step.findings.append((.timeOutOfRange, UInt64(untimed.count)))
             untimed = []
+            untimedMarks = []
             return step
         }
         give(zero, &step)
@@ -97,6 +121,13 @@ struct AdmittedStream: Sendable {
                     read: waiting.read))
         }
         untimed = []
+        for waiting in untimedMarks {
+            guard let time = Self.instant(zero, waiting.uptime) else { continue }
+            step.marks.append(
+                TimedMark(
+                    time: time, record: waiting.record, sequence: waiting.sequence, stream: id, mark: waiting.mark))
+        }
+        untimedMarks = []
         if outside > 0 { step.findings.append((.timeOutOfRange, outside)) }
     }
 

@@ -40,6 +40,9 @@ private struct InputReader {
     private var statements: [StatementInput] = []
     private var reviews: [ReviewInput] = []
     private var lifts: [Lift] = []
+    private var commissioned: [CommissionedMeter] = []
+    private var commissionings: [CommissioningInput] = []
+    private var claims: [SerialClaim] = []
     /// First bytes of the last reading: array head, 8, entity, metering point.
     private var prefix: [UInt8] = []
     /// Readings of the metering point being read; kept apart so that appending never copies.
@@ -145,7 +148,10 @@ private struct InputReader {
         case 9: statements.append(try StatementInput(item))
         case 10: reviews.append(try ReviewInput(item))
         case 11: lifts.append(try Lift(parts.dropFirst(), "item 11"))
-        default: throw ShapeError("item[0]", expected: "a kind 0 … 11")
+        case 12: commissioned.append(try CommissionedMeter(parts.dropFirst(), "item 12"))
+        case 13: commissionings.append(try CommissioningInput(parts.dropFirst(), "item 13"))
+        case 14: claims.append(try SerialClaim(parts.dropFirst(), "item 14"))
+        default: throw ShapeError("item[0]", expected: "a kind 0 … 14")
         }
     }
 
@@ -156,7 +162,7 @@ private struct InputReader {
         let inputs = WindowInputs(
             header: header, manifest: manifest, registrations: registrations, profiles: profiles, carries: carries,
             openings: openings, spans: spans, reads: reads, points: points, statements: statements, reviews: reviews,
-            lifts: lifts)
+            lifts: lifts, commissioned: commissioned, commissionings: commissionings, claims: claims)
         try inputs.requireOrder()
         try inputs.requireReferences()
         return inputs

@@ -12,6 +12,8 @@ package struct Standing: Sendable {
     /// The latest of each meter's counter, at whichever metering point it was settled.
     private var latest: [MeterCounter: CounterOpening] = [:]
     private var lifts: [Identifier: Lift] = [:]
+    /// By meter, wherever it stands.
+    private var commissioned: [Identifier: CommissionedMeter] = [:]
 
     private struct MeterCounter: Hashable, Sendable {
         let meter: Identifier
@@ -23,8 +25,7 @@ package struct Standing: Sendable {
     /// Takes over a window's trailer: lists as they stand in it. Windows in order; the same one twice changes nothing.
     package mutating func settle(
         through: [(entity: Identifier, through: UTCInstant)], openings new: [CounterOpening],
-        carries newCarries: [Carry],
-        lifts newLifts: [Lift]
+        carries newCarries: [Carry], lifts newLifts: [Lift], commissioned newCommissioned: [CommissionedMeter] = []
     ) {
         for line in through { settled[line.entity] = line.through }
         for carry in newCarries { carries[carry.entity] = carry }
@@ -41,6 +42,7 @@ package struct Standing: Sendable {
             latest[counter] = opening
         }
         for lift in newLifts { lifts[lift.meteringPoint] = lift }
+        for item in newCommissioned { commissioned[item.meter] = item }
     }
 
     /// Nil for an entity that no window has had yet: it starts with the window's start.
@@ -60,6 +62,7 @@ package struct Standing: Sendable {
     }
 
     package func lift(of point: Identifier) -> Lift? { lifts[point] }
+    package func commissioned(_ meter: Identifier) -> CommissionedMeter? { commissioned[meter] }
 }
 
 extension CounterOpening {

@@ -62,6 +62,9 @@ private struct CutBuilder {
     private var openings: [CounterOpening] = []
     private var spans: [EntitySpan] = []
     private var lifts: [Lift] = []
+    private var commissioned: [CommissionedMeter] = []
+    private var commissionings: [CommissioningInput] = []
+    private var claims: [SerialClaim] = []
     private var points: [(entity: Identifier, point: Identifier, samples: [MeterSamples])] = []
     private var spanByPoint: [Identifier: EntitySpan] = [:]
 
@@ -95,12 +98,13 @@ private struct CutBuilder {
             let opened = standing.openings(at: point)
             openings += opened
             if let lift = standing.lift(of: point.id) { lifts.append(lift) }
+            if let meter = plant.meter(point.revenueMeter) { mark(meter, standing, admission, span) }
             var samples: [MeterSamples] = []
             for meter in point.meters.compactMap({ plant.meter($0) }) {
                 // A meter that was settled elsewhere may be further than its new entity.
                 let settled = opened.filter { $0.key.meter == meter.id }.map(\.time).max()
                 var found = admission.samples(
-                    ofMeter: meter.id, serial: meter.serial, gateway: meter.gateway,
+                    ofMeter: meter.id, gateway: meter.gateway,
                     after: settled.map { max($0, settledFrom) } ?? settledFrom + (0 - manifest.bridgeMax),
                     through: span.completeThrough,
                     isHeld: sources.isHeld)
@@ -110,6 +114,17 @@ private struct CutBuilder {
             }
             points.append((entity, point.id, samples))
         }
+    }
+
+    /// What happened to a revenue meter since the commissioning that its settled readings stand under.
+    private mutating func mark(_ meter: Meter, _ standing: Standing, _ admission: Admission, _ span: EntitySpan) {
+        let inForce = standing.commissioned(meter.id)
+        if let inForce { commissioned.append(inForce) }
+        let after = inForce?.commissioning.time
+        commissionings += admission.marked.commissionings(
+            of: meter, after: after, through: span.completeThrough, isHeld: sources.isHeld)
+        claims += admission.marked.claims(
+            on: meter, after: after, through: span.completeThrough, isHeld: sources.isHeld)
     }
 
     private mutating func profile(_ digest: Digest) -> ProfileInput? {
@@ -141,7 +156,10 @@ private struct CutBuilder {
             statements: sources.statements.filter { isWanted($0.statement) }.sorted { $0.identity < $1.identity },
             reviews: sources.reviews.filter { isOpen($0.review.meteringPoint, $0.review.day) }
                 .sorted { $0.identity < $1.identity },
-            lifts: lifts.sorted { $0.meteringPoint < $1.meteringPoint })
+            lifts: lifts.sorted { $0.meteringPoint < $1.meteringPoint },
+            commissioned: commissioned.sorted { $0.meter < $1.meter },
+            commissionings: commissionings.sorted(by: CommissioningInput.isOrdered),
+            claims: claims.sorted(by: SerialClaim.isOrdered))
     }
 
     private func isWanted(_ statement: SourceStatement) -> Bool {

@@ -32,6 +32,9 @@ extension WindowInputs {
         }
         for review in reviews { writer.add(.array([.int(10), .digest(review.identity), .bytes(review.payload)])) }
         for lift in lifts { writer.add(.array([.int(11)] + lift.fields)) }
+        for item in commissioned { writer.add(.array([.int(12)] + item.fields)) }
+        for item in commissionings { writer.add(.array([.int(13)] + item.fields)) }
+        for item in claims { writer.add(.array([.int(14)] + item.fields)) }
         return writer.finish()
     }
 }

@@ -17,6 +17,13 @@ extension WindowInputs {
         try require(statements.map(\.identity).isStrictlyAscending, "items 9", "by identity, none twice")
         try require(reviews.map(\.identity).isStrictlyAscending, "items 10", "by identity, none twice")
         try require(lifts.map(\.meteringPoint).isStrictlyAscending, "items 11", "by metering point, none twice")
+        try require(commissioned.map(\.meter).isStrictlyAscending, "items 12", "by meter, none twice")
+        let areNotesOrdered = zip(commissionings, commissionings.dropFirst()).allSatisfy {
+            CommissioningInput.isOrdered($0, $1)
+        }
+        try require(areNotesOrdered, "items 13", "by (meter, time, record), none twice")
+        let areClaimsOrdered = zip(claims, claims.dropFirst()).allSatisfy { SerialClaim.isOrdered($0, $1) }
+        try require(areClaimsOrdered, "items 14", "by (meter, time, birth, gateway, other meter), none twice")
     }
 
     func requireReferences() throws(ShapeError) {
@@ -34,6 +41,25 @@ extension WindowInputs {
         let profileDigests = Set(profiles.map(\.digest))
         for read in reads { try require(profileDigests.contains(read.profile), "items 7", "a profile of items 3") }
         try requirePlaces()
+        try requireMarks()
+    }
+
+    /// What happened to meters stands under revenue meters, after what is in force.
+    private func requireMarks() throws(ShapeError) {
+        let plant = InputPlant(self)
+        var inForce: [Identifier: UTCInstant] = [:]
+        for item in commissioned {
+            try require(plant.isRevenueMeter(item.meter), "items 12", "revenue meters of items 2")
+            inForce[item.meter] = item.commissioning.time
+        }
+        for (name, marks) in [
+            ("items 13", commissionings.map { ($0.meter, $0.time) }), ("items 14", claims.map { ($0.meter, $0.time) }),
+        ] {
+            for (meter, time) in marks {
+                try require(plant.isRevenueMeter(meter), name, "revenue meters of items 2")
+                try require(inForce[meter].map { $0 < time } ?? true, name, "times after the meter's item 12")
+            }
+        }
     }
 
     /// Readings stand under registered metering points and their meters, inside their span.

@@ -30,11 +30,18 @@ package struct WindowInputs: Hashable, Sendable {
     package var reviews: [ReviewInput]
     /// Items 11, by metering point.
     package var lifts: [Lift]
+    /// Items 12, by meter: what settled readings of revenue meters stood under.
+    package var commissioned: [CommissionedMeter]
+    /// Items 13, by (meter, time, record).
+    package var commissionings: [CommissioningInput]
+    /// Items 14, by (meter, time, birth, gateway, other meter).
+    package var claims: [SerialClaim]
 
     package init(
         header: WindowHeader, manifest: ManifestInput, registrations: [RegisteredDocument], profiles: [ProfileInput],
         carries: [Carry], openings: [CounterOpening], spans: [EntitySpan], reads: [ReadInput], points: [PointReadings],
-        statements: [StatementInput], reviews: [ReviewInput], lifts: [Lift]
+        statements: [StatementInput], reviews: [ReviewInput], lifts: [Lift], commissioned: [CommissionedMeter],
+        commissionings: [CommissioningInput], claims: [SerialClaim]
     ) {
         self.header = header
         self.manifest = manifest
@@ -48,6 +55,9 @@ package struct WindowInputs: Hashable, Sendable {
         self.statements = statements
         self.reviews = reviews
         self.lifts = lifts
+        self.commissioned = commissioned
+        self.commissionings = commissionings
+        self.claims = claims
     }
 
     /// Days of one entity in one window; more wait for the next window.

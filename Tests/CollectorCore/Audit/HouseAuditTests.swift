@@ -18,7 +18,7 @@ struct HouseAuditTests {
         #expect(summary.supply == 36_000_000)
         #expect(summary.issuances == 4)
         #expect(summary.transfers == 5)
-        #expect(summary.records == 50)
+        #expect(summary.records == 52)
         #expect(summary.sources == 1)
         #expect(!summary.isPinned)
     }
@@ -131,8 +131,8 @@ struct HouseAuditTests {
     /// The log that was changed is named, not one that follows from it.
     @Test(arguments: [
         ("log/evidence/1/checkpoint", "log/evidence/1/checkpoint"),
-        ("log/evidence/1/tile/0/000.p/50", "log/evidence/1/tile"),
-        ("log/evidence/1/tile/entries/000.p/50", "log/evidence/1"), ("records/evidence/1/0", "evidence/1"),
+        ("log/evidence/1/tile/0/000.p/52", "log/evidence/1/tile"),
+        ("log/evidence/1/tile/entries/000.p/52", "log/evidence/1"), ("records/evidence/1/0", "evidence/1"),
         ("log/journal/1/checkpoint", "log/journal/1/checkpoint"), ("records/journal/1/0", "journal/1"),
     ])
     func thePlaceIsNamed(path: String, named: String) async throws {

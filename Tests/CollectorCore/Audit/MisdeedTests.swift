@@ -262,6 +262,18 @@ private let readings: [NamedMisdeed] = [
                 entity: own.entity, asset: own.asset, numerator: 0, denominator: own.denominator + 1)
         })
     },
+    NamedMisdeed("a commissioning left out", finding: "commissionings") {
+        Misdeed(inputs: { $0.commissionings = [] })
+    },
+    NamedMisdeed("a commissioning invented", finding: "commissionings") {
+        Misdeed(inputs: { inputs in
+            let own = inputs.commissionings[0]
+            inputs.commissionings.append(
+                CommissioningInput(
+                    meter: own.meter, time: own.time + 1, record: .test("never"), serial: own.serial,
+                    profile: own.profile))
+        })
+    },
     NamedMisdeed("a statement left out", finding: "statements") { Misdeed(inputs: { $0.statements = [] }) },
     NamedMisdeed("a record that another key signed", finding: "not authentic") {
         Misdeed(signsRecord: { $0 == 9 ? "owner" : "gateway" })

@@ -16,6 +16,7 @@ struct TracerTests {
         #expect(lines.contains { $0.name == "words" && $0.value.contains("03e8") })
         #expect(lines.contains { $0.name == "words" && $0.value.contains("0d48") })
         #expect(lines.contains { $0.name == "difference" && $0.value == "24.000 kWh" })
+        #expect(lines.contains { $0.name == "serial" && $0.value == "serial-main read and typed" })
         #expect(trace.notes.contains { $0.contains("the meters") })
     }
 

@@ -55,6 +55,11 @@ struct ConservationTests {
                     id: id("serf-1"), entity: id("serf"), nameplateWatts: 20_000, direction: .export,
                     revenueMeter: id("main"), checkMeters: [], latitude: 0, longitude: 0, performanceRatio: 800_000)),
             number: 2)
+        try house.register(
+            .meter(
+                Meter(
+                    id: id("main"), vendor: "ABB", model: "B23", serial: "serial-main", gateway: id("gw-1"),
+                    profileName: "test/small", meterClass: .midMeter)), number: 2)
         return house
     }
 

@@ -15,10 +15,15 @@ private func fullWindow() throws -> (inputs: WindowInputs, outcome: WindowOutcom
     var gateway = made.gateway
     var state = TestCounters()
     state.exported += 4080
-    state.imported += 0
     state.checked += 40_800
-    gateway.produce([14_400], from: 3, checked: [15_240], state: &state)
-    let admission = gateway.admitted()
+    // In the fourth day's first minutes another gateway claims the revenue meter's serial; somebody goes and looks.
+    gateway.commission(1, at: anchor + 3 * day + 600_000)
+    gateway.produce([14_880], from: 3, checked: [15_240], state: &state)
+    var other = TestGateway("gw-9", stream: 9)
+    other.bear(
+        meters: ("ghost", "ghoul"), serials: ("serial-main", "unheard"), at: anchor + 3 * day + 1,
+        isCommissioned: false)
+    let admission = other.admitted(into: gateway.admitted())
     var standing = Standing()
     standing.settle(
         made.house.compute(0, admission, standing, statements: [TestHouse.statement(.auditor, 0, 24_000)]).outcome
@@ -56,18 +61,19 @@ private func meaning(_ outcome: WindowOutcome) -> WindowOutput {
     return WindowOutput(
         header: output.header, allocations: output.allocations, settled: output.settled, manifest: output.manifest,
         inputDigest: .zero, openings: output.openings, carries: output.carries, verdictsDigest: output.verdictsDigest,
-        lifts: output.lifts)
+        lifts: output.lifts, commissioned: output.commissioned)
 }
 
 struct TranscriptTests {
     @Test func theFullWindowSettlesBothDays() throws {
         let window = try fullWindow()
-        #expect(window.outcome.verdicts.map(\.verifiedWattHours) == [4_800 + 14_400])
+        // The hour in which the meter was commissioned again stays out.
+        #expect(window.outcome.verdicts.map(\.verifiedWattHours) == [4_800 + 14_880 - 620])
         #expect(window.inputs.lifts.count == 1)
-        // (24 000 + 12 000) / 7 left 6 of 7; 19 200 + 6 = 2743 · 7 + 5.
+        // (24 000 + 12 000) / 7 left 6 of 7; 19 060 + 6 = 2723 · 7 + 5.
         #expect(window.inputs.carries.map(\.numerator) == [6])
         #expect(window.outcome.output.carries.map(\.numerator) == [5])
-        #expect(window.outcome.output.allocations.map(\.amount.minorUnits) == [1646, 1097])
+        #expect(window.outcome.output.allocations.map(\.amount.minorUnits) == [1634, 1089])
     }
 
     @Test func inputsAndOutputSurviveTheirBytes() throws {
@@ -80,7 +86,7 @@ struct TranscriptTests {
         #expect(window.transcript.root == Transcript.root(window.transcript.segments.map(\.reference)))
     }
 
-    @Test(arguments: 0...11 as ClosedRange<UInt64>)
+    @Test(arguments: 0...14 as ClosedRange<UInt64>)
     func withoutAnyKindOfInputItIsAnotherWindow(kind: UInt64) throws {
         let window = try fullWindow()
         let all = try items(inputSegments(window.transcript))

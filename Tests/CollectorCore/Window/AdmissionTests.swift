@@ -12,14 +12,14 @@ struct AdmissionTests {
 
     private func times(_ admission: Admission) -> [Int64] {
         admission.samples(
-            ofMeter: id("main"), serial: "serial-main", gateway: id("gw-1"), after: anchor + -day,
+            ofMeter: id("main"), gateway: id("gw-1"), after: anchor + -day,
             through: anchor + 9 * day
         ) { _, _, _ in false }.samples.map { $0.time - anchor }
     }
 
     @Test func aSynchronisedRecordGivesItsOwnTimes() {
         var gateway = TestGateway()
-        gateway.bear()
+        gateway.bear(isCommissioned: false)
         gateway.add([(anchor + 60_000, 1, words(1)), (anchor + 120_000, 1, words(2))])
         let admission = gateway.admitted()
         #expect(times(admission) == [60_000, 120_000])
@@ -28,7 +28,7 @@ struct AdmissionTests {
 
     @Test func anUnsynchronisedOneWaitsForTheNearestLater() {
         var gateway = TestGateway()
-        gateway.bear()
+        gateway.bear(isCommissioned: false)
         gateway.add([(anchor + 60_000, 1, words(1))], sync: 1)
         gateway.add([(anchor + 120_000, 1, words(2))], sync: 0)
         let early = gateway.admitted()
@@ -42,7 +42,7 @@ struct AdmissionTests {
 
     @Test func aBootThatNeverSynchronisedGivesNothing() {
         var gateway = TestGateway()
-        gateway.bear()
+        gateway.bear(isCommissioned: false)
         gateway.boot = [UInt8](repeating: 9, count: 16)
         gateway.add([(anchor + 60_000, 1, words(1))], sync: 1)
         gateway.add([(anchor + 120_000, 1, words(2))], sync: 1)
@@ -59,7 +59,7 @@ struct AdmissionTests {
 
     @Test func completenessNeverPassesReceiptOrGoesBack() {
         var gateway = TestGateway()
-        gateway.bear()
+        gateway.bear(isCommissioned: false)
         // Claims to be complete two days ahead: bounded by received at (100 ms later) + clock error.
         gateway.add([(anchor + 60_000, 1, words(1))], completeThrough: anchor + 2 * day)
         #expect(gateway.admitted().completeThrough(id("gw-1")) == anchor + 61_100)
@@ -69,10 +69,10 @@ struct AdmissionTests {
 
     @Test func aNewStreamTakesOverCompleteness() {
         var old = TestGateway()
-        old.bear()
+        old.bear(isCommissioned: false)
         old.add([(anchor + 60_000, 1, words(1))])
         var new = TestGateway(stream: 2)
-        new.bear(at: anchor + 70_000)
+        new.bear(at: anchor + 70_000, isCommissioned: false)
         var admission = new.admitted(into: old.admitted())
         #expect(admission.completeThrough(id("gw-1")) == anchor + 70_000)
         // What the ended stream still says completes nothing.
@@ -83,7 +83,7 @@ struct AdmissionTests {
 
     @Test func readsTheBirthDoesNotHave() {
         var gateway = TestGateway()
-        gateway.bear()
+        gateway.bear(isCommissioned: false)
         gateway.add([(anchor + 60_000, 1, words(1)), (anchor + 60_000, 7, words(1)), (anchor + 61_000, 8, words(1))])
         var admission = Admission()
         let findings = gateway.records.flatMap { admission.admit($0, clockError: 1000) }
@@ -94,10 +94,10 @@ struct AdmissionTests {
 
     @Test func whatIsHeldIsLeftOut() {
         var gateway = TestGateway()
-        gateway.bear()
+        gateway.bear(isCommissioned: false)
         for minute in 1...5 as ClosedRange<Int64> { gateway.add([(anchor + minute * 60_000, 1, words(1))]) }
         let held = gateway.admitted().samples(
-            ofMeter: id("main"), serial: "serial-main", gateway: id("gw-1"), after: anchor, through: anchor + day
+            ofMeter: id("main"), gateway: id("gw-1"), after: anchor, through: anchor + day
         ) { _, _, sequence in sequence >= 4 }
         #expect(held.samples.map(\.sequence) == [2, 3])
     }
@@ -108,7 +108,7 @@ struct AdmissionTests {
         for _ in 0..<500 {
             func edge() -> UInt64 { edges.randomElement(using: &random) ?? 0 }
             var gateway = TestGateway()
-            gateway.bear()
+            gateway.bear(isCommissioned: false)
             let record = Record(
                 place: RecordPlace(gateway: gateway.gateway, stream: gateway.stream, sequence: 2, previous: .zero),
                 clock: RecordClock(

@@ -22,32 +22,60 @@ struct TestGateway {
         self.bornAt = bornAt
     }
 
+    /// As the latest birth has them.
+    private var meters: [Birth.Meter] = []
+
     /// Reads 1 (the revenue meter's first ten registers) and 2 (the check meter's first two), each `interval` ms.
     mutating func bear(
         meters: (main: String, check: String) = ("main", "check"), main: Profile = TestProfiles.revenue,
-        check: Profile = TestProfiles.inverter, interval: UInt64 = 60_000, serials: (String, String)? = nil,
-        at time: UTCInstant? = nil
+        check: Profile = TestProfiles.inverter, model: String = "one", firmware: String = "1",
+        interval: UInt64 = 60_000, serials: (String, String)? = nil, at time: UTCInstant? = nil,
+        isCommissioned: Bool = true, mainRegisters: UInt64? = nil
     ) {
         let serials = serials ?? ("serial-\(meters.main)", "serial-\(meters.check)")
         let birth = Birth(
             agentVersion: "test", predecessor: nil,
             meters: [
-                meter(1, meters.main, main, serials.0), meter(2, meters.check, check, serials.1),
+                meter(1, meters.main, main, serials.0, model, firmware), meter(2, meters.check, check, serials.1),
             ],
             reads: [
-                read(1, meter: 1, main, interval), read(2, meter: 2, check, interval),
+                read(1, meter: 1, main, interval, count: mainRegisters), read(2, meter: 2, check, interval),
             ], replay: (anchor, 3600))
+        let isFirst = sequence == 0
         add(.birth(birth), at: time ?? bornAt)
+        self.meters = birth.meters
+        if isFirst, isCommissioned { for index in [1, 2] as [UInt64] { commission(index, at: time ?? bornAt) } }
     }
 
-    private func meter(_ index: UInt64, _ name: String, _ profile: Profile, _ serial: String) -> Birth.Meter {
+    /// A person stands before the meter with this index and finds serial and register as the agent reads them.
+    mutating func commission(
+        _ index: UInt64, at time: UTCInstant, serial: String? = nil, profile: Digest? = nil, accepted: String? = nil,
+        sync: Int = 2
+    ) {
+        guard let meter = meters.first(where: { $0.index == index }) else { return }
+        let uptime = UInt64(time - bornAt)
+        let read = RegisterSeen.Read(wattHours: 1, uptime: uptime, function: 3, address: 0, words: [0, 1])
+        let told = Commissioning(
+            meter: index, serialTyped: serial ?? meter.serial,
+            registers: [RegisterSeen(obis: "1-0:2.8.0", typedWattHours: 1, read: read)],
+            by: Signatory(user: "ann", name: "Ann"), profile: profile ?? meter.profileDigest,
+            serialRead: serial ?? meter.serial, accepted: accepted)
+        add(.note(told.note(uptime: uptime)), at: time, sync: sync)
+    }
+
+    private func meter(
+        _ index: UInt64, _ name: String, _ profile: Profile, _ serial: String, _ model: String = "one",
+        _ firmware: String = "1"
+    ) -> Birth.Meter {
         Birth.Meter(
-            index: index, id: id(name), profileName: profile.name, profileDigest: profile.digest, model: "one",
-            serial: serial, firmware: "1", unit: index, endpoint: "tcp://localhost:502")
+            index: index, id: id(name), profileName: profile.name, profileDigest: profile.digest, model: model,
+            serial: serial, firmware: firmware, unit: index, endpoint: "tcp://localhost:502")
     }
 
-    private func read(_ index: UInt64, meter: UInt64, _ profile: Profile, _ interval: UInt64) -> Birth.Read {
-        let count: UInt64 = profile == TestProfiles.revenue ? 10 : profile == TestProfiles.inverter ? 2 : 1
+    private func read(
+        _ index: UInt64, meter: UInt64, _ profile: Profile, _ interval: UInt64, count: UInt64? = nil
+    ) -> Birth.Read {
+        let count: UInt64 = count ?? (profile == TestProfiles.revenue ? 10 : profile == TestProfiles.inverter ? 2 : 1)
         return Birth.Read(
             index: index, meter: meter, function: 3, address: 0, count: count, intervalMilliseconds: interval)
     }

@@ -60,7 +60,24 @@ enum TestProfiles {
              modulus: 0x10000}
         """)
 
-    private static func profile(_ name: String, _ quantities: String) -> Profile {
+    /// ``revenue`` with a mode that must be 7, where power has its upper word.
+    static let moded = profile(
+        "test/revenue",
+        """
+          - {obis: 1-0:1.8.0, kind: counter, unit: Wh, direction: import, function: 3, address: 0, type: u64, scale: 10}
+          - {obis: 1-0:2.8.0, kind: counter, unit: Wh, direction: export, function: 3, address: 4, type: u64, scale: 10}
+        """, identity: "{mode: {function: 3, address: 8, type: u16, expected: [\"7\"]}}")
+    /// ``revenue`` for firmware 2.
+    static let ranged = profile(
+        "test/revenue",
+        """
+          - {obis: 1-0:1.8.0, kind: counter, unit: Wh, direction: import, function: 3, address: 0, type: u64, scale: 10}
+          - {obis: 1-0:2.8.0, kind: counter, unit: Wh, direction: export, function: 3, address: 4, type: u64, scale: 10}
+        """, identity: "{firmware: {function: 3, address: 9, type: u16}}", firmware: "[{from: \"2\", below: \"3\"}]")
+
+    private static func profile(_ name: String, _ quantities: String, identity: String = "{}", firmware: String? = nil)
+        -> Profile
+    {
         let yaml = """
             profile: \(name)
             revision: 1
@@ -69,7 +86,8 @@ enum TestProfiles {
             level: driver
             source: {document: none, revision: none, place: none}
             limits: {registers-max: 125, gap-max: 8, pause: 0ms, timeout: 1s}
-            identity: {}
+            identity: \(identity)
+            \(firmware.map { "firmware: \($0)" } ?? "")
             quantities:
             \(quantities)
 
@@ -87,11 +105,13 @@ struct TestHouse {
 
     var registry: Registry
     let grid: WindowGrid
+    /// Profiles that the house knows.
+    private let known: [Profile]
 
     init(
         cadence: Int64 = day, direction: MeteringPoint.Direction = .export, nameplate: Int64 = 6000,
         shares: [(String, Int64)] = [("alice", 600_000), ("bob", 400_000)],
-        profiles: [Profile] = [TestProfiles.revenue],
+        profiles: [Profile] = [TestProfiles.revenue], others: [Profile] = [],
         rate: Manifest.Rate = Manifest.Rate(numerator: 1000, denominator: 1), change: (Manifest) -> Manifest = { $0 }
     ) throws {
         let manifest = change(
@@ -104,6 +124,7 @@ struct TestHouse {
             manifest: try TestSigner.document(manifest.encoded, .manifest, by: [Self.root]),
             clock: .replayed(start: anchor, speed: 3600, zero: anchor), originBase: "test.example/house",
             tenant: id("test"))
+        known = [TestProfiles.revenue, TestProfiles.inverter, TestProfiles.small] + others
         registry = try Registry(genesis, check: TestSigner.check)
         grid = WindowGrid(anchor: anchor, manifest: manifest)
         try register(.organisation(Organisation(id: id("operator"), name: "Operator")))
@@ -167,7 +188,7 @@ struct TestHouse {
         reviews: [Review] = []
     ) -> (inputs: WindowInputs, outcome: WindowOutcome, transcript: Transcript) {
         let sources = CutSources(
-            profiles: [TestProfiles.revenue, TestProfiles.inverter, TestProfiles.small].reduce(into: [:]) {
+            profiles: known.reduce(into: [:]) {
                 $0[$1.digest] = $1.encoded()
             },
             statements: statements.map {

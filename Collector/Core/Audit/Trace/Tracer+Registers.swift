@@ -26,19 +26,23 @@ extension Tracer {
         var sum: Int64 = 0
         for point in plant.points(of: entity) {
             guard let meter = plant.meter(point.revenueMeter) else { continue }
-            for closing in verdict.openings where closing.key.meteringPoint == point.id && closing.key.meter == meter.id
-            {
-                let isExport = closing.key.quantity == .activeExport
+            var told: Digest?
+            let segments = Verification.segments(of: point, inputs, span, through: verdict.settledThrough)
+            for segment in segments where segment.key.meter == meter.id && segment.to.time > segment.from.time {
+                let isExport = segment.key.quantity == .activeExport
                 guard isExport || point.direction == .exportMinusImport else { continue }
-                let opening = opening(closing, inputs, plant, meter, span)
-                let last = SettledReading(
-                    name: "closing", record: closing.record, sampleIndex: closing.sampleIndex, count: closing.count,
-                    unit: closing.unit, time: closing.time)
-                let energy = showCounter(closing.key, opening, last, meter)
-                sum &+= isExport ? energy : 0 &- energy
-                for reading in [opening, last] {
-                    try await show(reading, closing.key, meter, inputs, seal)
+                if let commissioning = segment.commissioning, commissioning.record != told {
+                    told = commissioning.record
+                    try await showCommissioning(commissioning)
                 }
+                let ends = [("opening", segment.from), ("closing", segment.to)].map { name, settled in
+                    SettledReading(
+                        name: name, record: settled.record, sampleIndex: settled.sampleIndex, count: settled.count,
+                        unit: segment.unit, time: settled.time)
+                }
+                let energy = showCounter(segment.key, ends[0], ends[1], meter)
+                sum &+= isExport ? energy : 0 &- energy
+                for reading in ends { try await show(reading, segment.key, meter, inputs, seal) }
             }
         }
         trace.steps.append(conserved(sum, verdict))
@@ -52,30 +56,35 @@ extension Tracer {
         return step
     }
 
-    /// Where the window's difference starts: what the window before settled, or the counter's first reading.
-    private func opening(
-        _ closing: CounterOpening, _ inputs: WindowInputs, _ plant: InputPlant, _ meter: Meter, _ span: EntitySpan
-    ) -> SettledReading {
-        if let known = plant.opening(closing.key) {
-            return SettledReading(
-                name: "opening", record: known.record, sampleIndex: known.sampleIndex, count: known.count,
-                unit: known.unit,
-                time: known.time)
+    /// Who stood before the meter, and what was compared.
+    private func showCommissioning(_ commissioning: CommissioningInput) async throws {
+        let found = try await records.record(commissioning.record)
+        var step = TraceStep("The commissioning of \(commissioning.meter)")
+        defer { trace.steps.append(step) }
+        var told: Commissioning?
+        if case .note(let note) = found.record.body {
+            do throws(ShapeError) { told = try Commissioning(note) } catch { told = nil }
         }
-        let readings = inputs.points.first { $0.meteringPoint == closing.key.meteringPoint }?.readings ?? []
-        let series = ReadTable(inputs).decode(
-            readings, reads: inputs.reads, meters: [meter], days: DaySpan(span, inputs.manifest.manifest))[0]
-        let counts = closing.key.quantity == .activeExport ? series.export : series.imported
-        guard let first = counts.last(where: { $0.time <= span.settledFrom }) ?? counts.first else {
-            return SettledReading(
-                name: "opening", record: closing.record, sampleIndex: closing.sampleIndex, count: closing.count,
-                unit: closing.unit, time: closing.time)
+        guard let told else { return step.check(false, "record \(commissioning.record) is a commissioning") }
+        step.line("at", "\(commissioning.time) by \(told.by.name) (user \(told.by.user))")
+        step.line(
+            "serial",
+            told.serialRead.isEmpty ? "\(told.serialTyped), the meter tells none" : "\(told.serialTyped) read and typed"
+        )
+        for seen in told.registers {
+            step.line(
+                seen.obis,
+                "typed \(kilowattHours(Int64(clamping: seen.typedWattHours ?? 0))), read \(kilowattHours(Int64(clamping: seen.read?.wattHours ?? 0)))"
+            )
         }
-        let reading = readings[first.reading]
-        return SettledReading(
-            name: "opening", record: reading.record, sampleIndex: reading.sampleIndex, count: first.count,
-            unit: first.unit,
-            time: reading.time)
+        step.line(
+            "record",
+            "gateway \(found.place.entry.gateway), stream \(found.place.entry.stream), seq \(found.place.entry.sequence)"
+        )
+        step.check(
+            [told.serialTyped, told.serialRead].contains(commissioning.serial)
+                && told.profile == commissioning.profile,
+            "serial and profile are those the readings stand under")
     }
 
     private func showCounter(
@@ -148,11 +157,9 @@ extension Tracer {
         _ sample: Readings.Sample, as read: Int, _ key: CounterKey, _ meter: Meter, _ inputs: WindowInputs,
         at time: UTCInstant
     ) -> [(UInt64, UInt64?)] {
-        guard let span = inputs.spans.first else { return [] }
         let reading = InputReading(
             time: time, record: .zero, sampleIndex: 0, read: read, status: sample.status, words: sample.words)
-        let series = ReadTable(inputs).decode(
-            [reading], reads: inputs.reads, meters: [meter], days: DaySpan(span, inputs.manifest.manifest))[0]
+        let series = ReadTable(inputs, plant: InputPlant(inputs)).counts(reading)
         let counts = key.quantity == .activeExport ? series.export : series.imported
         return counts.map { ($0.count, $0.modulus) }
     }
