@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 # What maintainer scripts and our programs run with. Essential packages and dependencies come by themselves.
-WANTED = ("dpkg", "systemd", "procps", "passwd", "libmosquitto1", "libsqlite3-0", "libyaml-0-2", "libssl3", "libstdc++6", "zlib1g", "ca-certificates")
+WANTED = ("dpkg", "systemd", "procps", "passwd", "libmosquitto1", "libqrencode4", "libsqlite3-0", "libyaml-0-2", "libssl3", "libstdc++6", "zlib1g", "ca-certificates")
 # Not looked at by anything here.
 LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/", "/var/cache/")
 INFO = pathlib.Path("/var/lib/dpkg/info")
