@@ -63,7 +63,7 @@ torture: deps venv ## everything around an agent fails in turn: ROUNDS=200 SEED=
 
 run: release ## the demonstration: eight days in three minutes; ONCE=1 ends by itself
 	python3 demo/run.py $(if $(ONCE),--once) $(if $(PORT),--port $(PORT)) $(if $(BROKER_PORT),--broker-port $(BROKER_PORT)) \
-	    $(if $(PLANT_PORT),--plant-port $(PLANT_PORT))
+	    $(if $(PLANT_PORT),--plant-port $(PLANT_PORT)) $(if $(ENROLMENT_PORT),--enrolment-port $(ENROLMENT_PORT))
 
 bench: PACKAGES += collectd-core libmodbus5
 bench: deps venv ## measured figures, each beside its limit

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The main job on measured production: a plant, its gateway, a broker and a collector, eight days at 3600 times speed.
 
+The gateway makes its own key and enrols with a claim code; every connection between gateway, broker and collector is mutual TLS.
 Prints a line for each window as it settles, then traces one K$ back to the register words a meter answered.
 Uses only Python's standard library. Everything it makes stands in run/demo; every process it starts ends with it.
 """
-import argparse, ctypes, datetime, getpass, json, os, secrets, shutil, signal, socket, subprocess, sys, time, urllib.error, urllib.request
+import argparse, ctypes, datetime, getpass, glob, json, os, secrets, shutil, signal, socket, subprocess, sys, time, urllib.error, urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +28,8 @@ class House:
     def __init__(self, options):
         self.bin, self.once = Path(options.bin).resolve(), options.once
         self.dir = Path(options.dir).resolve()
-        self.ports = {"broker": options.broker_port, "plant": options.plant_port, "inverter": options.plant_port + 1, "console": options.port}
+        self.ports = {"broker": options.broker_port, "plant": options.plant_port, "inverter": options.plant_port + 1, "console": options.port,
+                      "enrolment": options.enrolment_port}
         self.children = []
         self.zero = None
         self.failures = []
@@ -89,6 +91,16 @@ class House:
     def url(self):
         return f"http://127.0.0.1:{self.ports['console']}"
 
+    @property
+    def enrolment_url(self):
+        return f"https://127.0.0.1:{self.ports['enrolment']}"
+
+    def is_served(self):
+        try:
+            return "status" in self.get("/healthz")
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
     # -- the run ------------------------------------------------------------------------------------------------
 
     def check_ports(self):
@@ -98,7 +110,7 @@ class House:
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError:
-                    option = {"broker": "BROKER_PORT", "plant": "PLANT_PORT", "inverter": "PLANT_PORT", "console": "PORT"}[what]
+                    option = {"broker": "BROKER_PORT", "plant": "PLANT_PORT", "inverter": "PLANT_PORT", "console": "PORT", "enrolment": "ENROLMENT_PORT"}[what]
                     raise Failed(f"port {port} ({what}) is taken: stop what listens there (ss -ltnp 'sport = :{port}') or choose another, e.g. make run {option}={port + 100}")
 
     def prepare(self):
@@ -113,21 +125,24 @@ class House:
             path.chmod(0o600)
         for name, algorithm in KEYS.items():
             self.tool("kilomint-collector", "key", "create", "--algorithm", algorithm, "--out", self.dir / "keys" / f"{name}.pem")
-        self.passwords = {name: secrets.token_hex(16) for name in (GATEWAY, "collector")}
-        for name, password in self.passwords.items():
-            path = self.dir / "keys" / f"{name}.password"
-            path.write_text(password + "\n")
-            path.chmod(0o600)
-        self.write_broker()
+        self.make_authority()
 
-    def write_broker(self):
-        folder = self.dir / "broker"
-        (folder / "passwords").touch(mode=0o600)
-        for name, password in self.passwords.items():
-            subprocess.run(["mosquitto_passwd", "-b", str(folder / "passwords"), name, password], check=True, capture_output=True)
-        (folder / "acl").write_text(BROKER_ACL.format(gateway=GATEWAY))
-        os.chmod(folder / "acl", 0o600)
-        (folder / "mosquitto.conf").write_text(BROKER_CONF.format(port=self.ports["broker"], folder=folder, user=getpass.getuser()))
+    def make_authority(self):
+        """The operator's CA, the broker's certificate and the collector's own; gateways get theirs when they enrol."""
+        self.ca = self.dir / "ca"
+        self.tool("kilomint-collector", "ca", "create", "--out", self.ca, "--server-name", "127.0.0.1", "--server-name", "localhost")
+        self.tool("kilomint-collector", "ca", "server", "--ca", self.ca, "--name", "127.0.0.1", "--out", self.dir / "broker/server")
+        self.tool("kilomint-collector", "ca", "client", "--ca", self.ca, "--name", "collector", "--out", self.dir / "keys/collector")
+        # Its admin is the collector, which shows a certificate: nobody is ever asked for this password, and nobody keeps it.
+        subprocess.run(["mosquitto_ctrl", "dynsec", "init", str(self.dir / "broker/dynsec.json"), "collector", secrets.token_hex(24)],
+                       check=True, capture_output=True)
+
+    def write_broker(self, values):
+        plugins = glob.glob("/usr/lib/*/mosquitto_dynamic_security.so") + glob.glob("/usr/lib/mosquitto_dynamic_security.so")
+        if not plugins:
+            raise Failed("Mosquitto's dynamic-security plugin is not installed: it comes with the package mosquitto (2.0 and above)")
+        text = (ROOT / "demo/mosquitto.conf.in").read_text().format(plugin=plugins[0], user=getpass.getuser(), **values)
+        (self.dir / "broker/mosquitto.conf").write_text(text)
 
     def write_configurations(self):
         values = dict(
@@ -136,6 +151,7 @@ class House:
         for name in ("house", "collector", "agent"):
             template = (ROOT / "demo" / f"{name}.yaml.in").read_text()
             (self.dir / f"{name}.yaml").write_text(template.format(**values))
+        self.write_broker(values)
 
     def launch(self):
         csv = ROOT / "Tests/Plant/Data/serf-east-2016.csv"
@@ -144,11 +160,41 @@ class House:
         self.start("plant", self.bin / "kilomint-plant", "run", "--csv", csv, "--port", self.ports["plant"], "--inverter-port", self.ports["inverter"],
                    "--start", stamp(START), "--speed", SPEED, "--zero", int(self.zero * 1000))
         self.start("collector", self.bin / "kilomint-collector", "serve", "--config", self.dir / "collector.yaml")
+        self.wait_for("the collector to answer", self.is_served)
+        self.enrolment_scene()
         # A meter whose first read succeeds is read at the very instant the clock stands at.
         self.wait_for("the plant to listen", lambda: "listening" in self.tail("plant"))
         self.start("agent", self.bin / "kilomint-agent", "run", "--config", self.dir / "agent.yaml")
         self.wait_ready()
         self.commission()
+
+    def open_claim(self, gateway=GATEWAY, *more):
+        """A claim that a root key and two persons signed: its code, shown once."""
+        keys = [part for name in ("root", "person-a", "person-b") for part in ("--key", self.dir / f"keys/{name}.pem")]
+        done = self.tool("kilomint-collector", "device", "claim", gateway, "--url", self.url, "--token-file", self.dir / "keys/operator.token", *keys, "--quiet", *more)
+        return done.stdout.strip()
+
+    def enrol_gateway(self, gateway=GATEWAY, config="agent.yaml"):
+        """What an installer does: the gateway makes its key, then gets its certificate with the code."""
+        self.tool("kilomint-agent", "init", "--config", self.dir / config)
+        code = self.open_claim(gateway)
+        self.enrol_with(code, config)
+        return code
+
+    def enrol_with(self, code, config="agent.yaml", check=True):
+        return self.tool("kilomint-agent", "enroll", "--config", self.dir / config, "--url", self.enrolment_url, "--code", code, check=check)
+
+    def enrolment_scene(self):
+        """The gateway enrols; then a second box tries the code that somebody read over the installer's shoulder."""
+        code = self.enrol_gateway()
+        print(f"Enrolled: {GATEWAY} made its own key and got its certificate with the code {code}")
+        text = (self.dir / "agent.yaml").read_text()
+        (self.dir / "thief.yaml").write_text(text.replace("keys/gateway.pem", "keys/thief.pem").replace(f"path: {self.dir}/agent", f"path: {self.dir}/thief"))
+        self.tool("kilomint-agent", "init", "--config", self.dir / "thief.yaml")
+        refused = self.enrol_with(code, "thief.yaml", check=False)
+        if refused.returncode == 0 or "was used" not in refused.stderr:
+            raise Failed(f"a second box enrolled with a used code: {refused.stdout}{refused.stderr}")
+        print(f"Refused: a second box with the same code: {refused.stderr.strip().rpartition('The server says: ')[2]}", flush=True)
 
     def wait_for(self, what, holds):
         while not holds():
@@ -285,41 +331,8 @@ class House:
                 time.sleep(1)
 
 
-KEYS = {"root": "es256", "person-a": "es256", "person-b": "es256", "gateway": "es256", "owner": "es256", "finance": "es256", "compliance": "es256",
+KEYS = {"root": "es256", "person-a": "es256", "person-b": "es256", "owner": "es256", "finance": "es256", "compliance": "es256",
         "auditor": "es256", "satellite": "eddsa", "receipt": "es256", "log": "eddsa", "seal": "es256"}
-
-BROKER_CONF = """# Loopback only; a password for each user and what it may write.
-listener {port} 127.0.0.1
-allow_anonymous false
-password_file {folder}/passwords
-acl_file {folder}/acl
-persistence true
-persistence_location {folder}/
-max_packet_size 262144
-max_inflight_messages 100
-max_queued_messages 0
-max_queued_bytes 268435456
-user {user}
-log_type error
-log_type warning
-log_type notice
-"""
-
-BROKER_ACL = """user collector
-topic read km/1/+/+/evidence
-topic read km/1/+/+/status
-topic write km/1/+/+/receipt
-topic write km/1/+/+/command
-
-user {gateway}
-pattern write km/1/+/%u/evidence
-pattern write km/1/+/%u/status
-pattern write km/1/+/%u/live
-pattern write km/1/+/%u/birth
-pattern read km/1/+/%u/receipt
-pattern read km/1/+/%u/command
-"""
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -328,6 +341,7 @@ def main():
     parser.add_argument("--once", action="store_true", help="end after the seventh window; exit 0 only if every check held")
     parser.add_argument("--port", type=int, default=8080, help="console and API")
     parser.add_argument("--broker-port", type=int, default=18830)
+    parser.add_argument("--enrolment-port", type=int, default=18443, help="where gateways enrol (EST)")
     parser.add_argument("--plant-port", type=int, default=15020, help="revenue meter; the inverter listens on the next")
     house = House(parser.parse_args())
     for number in (signal.SIGTERM, signal.SIGHUP):

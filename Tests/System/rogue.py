@@ -1,4 +1,4 @@
-"""Messages as docs/formats/evidence.md has them, right or wrong at will, and a client that has a gateway's broker password."""
+"""Messages as docs/formats/evidence.md has them, right or wrong at will, and a client that holds a gateway's certificate and key."""
 
 import hashlib
 import os
@@ -52,18 +52,18 @@ def topic(gateway, leaf):
 
 
 class Client:
-    """An MQTT 5 client under a user's name; what it receives stands in `messages`."""
+    """An MQTT 5 client under a gateway's name, beside the gateway; what it receives stands in `messages`."""
 
-    def __init__(self, port, user, password):
+    def __init__(self, house):
         self.messages, self._lock = [], threading.Lock()
         self._ready = threading.Event()
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"rogue-{os.getpid()}-{id(self)}", protocol=mqtt.MQTTv5)
-        self._client.username_pw_set(user, password)
+        self._client.tls_set(house.ca / "ca.pem", house.dir / "agent/enrolled/gateway.crt", house.dir / "keys/gateway.pem")
         self._client.on_connect = lambda *_: self._ready.set()
         self._client.on_message = self._take
         self.ended = None
         self._client.on_disconnect = lambda _client, _data, _flags, reason, _properties: setattr(self, "ended", reason)
-        self._client.connect("127.0.0.1", port)
+        self._client.connect("127.0.0.1", house.ports["inside"])
         self._client.loop_start()
         if not self._ready.wait(10):
             raise TimeoutError("the broker does not answer")

@@ -1,57 +1,28 @@
 """A gateway from nothing to its first receipt: the agent's own init and enroll, the house's claims and CA, Mosquitto with mutual TLS.
 
-The broker's listener for gateways takes certificates of the house's CA alone and makes each certificate's name its user; nothing is switched off.
+The house is the demonstration's: nothing is switched off.
 """
 
 import os
 import subprocess
 import unittest
 
-import house
+import rogue
 from test_enrolment import GATEWAY, EnrolHouse  # Puts Tests/Interop on the path.
 from test_key_stores import MODULE, chip
 
-LISTENER = """
-per_listener_settings true
-listener {plain} 127.0.0.1
-allow_anonymous false
-password_file {folder}/passwords
-acl_file {folder}/acl
-listener {mutual} 127.0.0.1
-cafile {ca}/ca.pem
-certfile {broker}.pem
-keyfile {broker}-key.pem
-tls_version tlsv1.3
-require_certificate true
-use_identity_as_username true
-acl_file {folder}/acl
-"""
-
-
 class GatewayHouse(EnrolHouse):
-    """With a plant, a broker for certificates, and an agent that knows nothing but its meters."""
+    """With a plant, and an agent whose key nobody has seen."""
 
-    def write_configurations(self):
-        self.ports["mutual"] = house.free_ports(1)[0]
-        super().write_configurations()
-        broker = self.dir / "broker-tls"
-        self.tool("kilomint-collector", "ca", "server", "--ca", self.ca, "--out", broker, "--name", "127.0.0.1", "--name", "collector.example")
-        folder = self.dir / "broker"
-        plain = (folder / "mosquitto.conf").read_text()
-        head = "\n".join(line for line in plain.splitlines() if not line.startswith(("listener", "allow_anonymous", "password_file", "acl_file")))
-        (folder / "mosquitto.conf").write_text(
-            head + LISTENER.format(plain=self.ports["broker"], mutual=self.ports["mutual"], folder=folder, ca=self.ca, broker=broker))
-        # The installer's file: no key list, no root key, no broker; a key that nobody has seen.
-        path = self.dir / "agent.yaml"
-        keep = [line for line in path.read_text().splitlines() if not line.startswith(("key_list", "root_key", "mqtt"))]
-        path.write_text("\n".join(keep).replace("keys/gateway.pem", "own.pem") + "\n")
+    def adapted(self, text):
+        return super().adapted(text).replace("keys/gateway.pem", "own.pem")
 
-    def section(self):
-        return super().section().replace("{host: broker.example, port: 8883}, {host: 10.0.0.2, port: 1884}", f"{{host: 127.0.0.1, port: {self.ports['mutual']}}}")
+    def brokers(self):
+        return f"{{host: 127.0.0.1, port: {self.ports['broker']}}}"
 
     @property
     def server(self):
-        return f"https://127.0.0.1:{self.ports['enrolment']}"
+        return self.enrolment_url
 
     def agent(self, *words, check=True, config="agent.yaml"):
         return self.tool("kilomint-agent", *words, "--config", self.dir / config, check=check)
@@ -66,8 +37,8 @@ class GatewayHouse(EnrolHouse):
         return any(gateway == GATEWAY and through > 0 for (gateway, _), through in self.evidence().items())
 
     def publish(self, topic, certificate, key, client):
-        """mosquitto_pub with a gateway's certificate: what the broker said of it."""
-        command = ["mosquitto_pub", "-V", "5", "-h", "127.0.0.1", "-p", str(self.ports["mutual"]), "--cafile", str(self.ca / "ca.pem"), "--cert", str(certificate),
+        """mosquitto_pub with a gateway's certificate, beside the gateway's session: what the broker said of it."""
+        command = ["mosquitto_pub", "-V", "5", "-h", "127.0.0.1", "-p", str(self.ports["inside"]), "--cafile", str(self.ca / "ca.pem"), "--cert", str(certificate),
                    "--key", str(key), "-i", client, "-q", "1", "-t", topic, "-m", "x", "-d"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         return done.stdout + done.stderr
@@ -162,11 +133,11 @@ class AgentEnrolment(unittest.TestCase):
     def a_certificate_writes_its_own_topics_alone(self, one):
         own = (one.dir / "agent/enrolled/gateway.crt", one.dir / "own.pem")
         # Taken; nobody listens there (16).
-        self.assertIn("PUBACK (Mid: 1, RC:16)", one.publish(f"km/1/00/{GATEWAY}/live", *own, "probe"))
-        self.assertIn("Not authorized", one.publish("km/1/00/gw-other/evidence", *own, "probe"))
-        self.assertIn("Not authorized", one.publish(f"km/1/00/{GATEWAY}/receipt", *own, "probe"))
+        self.assertIn("PUBACK (Mid: 1, RC:16)", one.publish(rogue.topic(GATEWAY, "live"), *own, "probe"))
+        self.assertIn("Not authorized", one.publish(rogue.topic("gw-other", "evidence"), *own, "probe"))
+        self.assertIn("Not authorized", one.publish(rogue.topic(GATEWAY, "receipt"), *own, "probe"))
         # A certificate alone, its key left behind: no handshake.
-        self.assertNotIn("PUBACK", one.publish(f"km/1/00/{GATEWAY}/live", own[0], one.dir / "keys/gateway.pem", "probe"))
+        self.assertNotIn("PUBACK", one.publish(rogue.topic(GATEWAY, "live"), own[0], one.dir / "keys/owner.pem", "probe"))
 
 
 if __name__ == "__main__":

@@ -58,10 +58,11 @@ class Cabinet(House):
     def __enter__(self):
         super().__enter__()
         self.supervisor = Supervisor(self.supervisor_address or str(self.dir / "notify"))
-        self.text = re.sub(r"(?m)^(clock|mqtt|interval|boundary|commit|resend_after):.*\n", "", (self.dir / "agent.yaml").read_text())
+        self.text = re.sub(r"(?m)^(clock|interval|boundary|commit|resend_after):.*\n", "", (self.dir / "agent.yaml").read_text())
         self.text = (f"commit: 300ms\nboundary: 1m\ninterval: 500ms\nidentity_interval: 1m\n"
                      f"metrics: {{listen: 127.0.0.1:{self.metrics}, file: {self.page}}}\n" + self.text)
         self.write(self.text)
+        self.tool("kilomint-agent", "init", "--config", self.dir / "agent.yaml")
         command = self.commands("plant")
         self.start("plant", *command, "--record", self.dir / "wire.csv")
         return self
@@ -149,7 +150,7 @@ class AgentService(unittest.TestCase):
             # The supervisor's patience is 600 ms; a busy machine may be late once.
             gaps = sorted(later - earlier for earlier, later in zip(signs, signs[1:]))
             self.assertLess(gaps[len(gaps) // 2], 0.6)
-            self.assertRegex(cabinet.supervisor.last("STATUS"), r"^2 meters; \d+ records signed, \d+ not receipted; no broker")
+            self.assertRegex(cabinet.supervisor.last("STATUS"), r"^2 meters; \d+ records signed, \d+ not receipted; not enrolled, nothing is sent")
             self.assertEqual(cabinet.end("agent"), 0)
             self.assertEqual(cabinet.supervisor.count("STOPPING"), 1)
             for line in log.read_text().splitlines():

@@ -18,7 +18,7 @@ COLLECTOR = [
     ("kilomint.example/demo", "kilomint.example/other", ["log_origin", "kilomint.example/demo"]),
     ("firmware-profiles", "no-profiles", ["no-profiles"]),
     ("witness: {folder}/witness", "witness: {folder}/no-witness", ["no-witness"]),
-    ("collector.password", "no.password", ["no.password"]),
+    ("collector-key.pem", "no-key.pem", ["no-key.pem"]),
     ("operator.token", "no.token", ["no.token"]),
 ]
 AGENT = [
@@ -54,6 +54,7 @@ class Configuration(unittest.TestCase):
         cls.house = House()
         cls.house.__enter__()
         cls.addClassCleanup(cls.house.__exit__, None, None, None)
+        cls.house.tool("kilomint-agent", "init", "--config", cls.house.dir / "agent.yaml")
 
     def refused(self, name, cases, command):
         """Runs `command` on each broken copy of the file `name`."""

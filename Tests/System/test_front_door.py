@@ -81,7 +81,7 @@ class FrontDoor(unittest.TestCase):
         self.assertEqual(self.house.request(f"/ingest/events?gateway={GATEWAY}", b"x", role=None)[0], 401)
 
     def test_2_broker(self):
-        client = rogue.Client(self.house.ports["broker"], GATEWAY, self.house.passwords[GATEWAY])
+        client = rogue.Client(self.house)
         try:
             client.subscribe(rogue.topic(GATEWAY, "receipt"))
             for name, data, code, is_named in self.cases():
@@ -99,7 +99,7 @@ class FrontDoor(unittest.TestCase):
             (rogue.topic("gw-other", "evidence"), b"x"), (rogue.topic(GATEWAY, "status"), b"\xff not a status"),
             (rogue.topic(GATEWAY, "status"), rogue.encoded({1: 1, 2: GATEWAY, 3: True, 4: 2**63, 5: b"no receipt", 6: b"no note"})),
         ):
-            client = rogue.Client(self.house.ports["broker"], GATEWAY, self.house.passwords[GATEWAY])
+            client = rogue.Client(self.house)
             try:
                 client.publish(name, data)
             except ConnectionError:

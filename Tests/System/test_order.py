@@ -10,6 +10,7 @@ import collections
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -32,16 +33,13 @@ class TwoGateways(House):
 
     def prepare(self):
         super().prepare()
+        # Another kind of key than `init` makes: one that is there stays.
         self.tool("kilomint-collector", "key", "create", "--algorithm", "eddsa", "--out", self.dir / "keys/gateway-west.pem")
-        self.passwords[SECOND] = "west" * 8
-        (self.dir / f"keys/{SECOND}.password").write_text(self.passwords[SECOND] + "\n")
         (self.dir / "agent-west").mkdir()
-        self.write_broker()
 
     def adapted(self, text):
         text = super().adapted(text)
         for after, line in (
-            ("gateway.pem.pub}\n", f"  - {{subject: {SECOND}, role: gateway, organisation: serf-east-owners, public: {self.dir}/keys/gateway-west.pem.pub}}\n"),
             ("gateways:\n", f"  - {{id: {SECOND}, entity: serf-east, clock_error: {self.clock_error}s}}\n"),
             ("metering_points:\n", f"  - {{id: {WEST}, entity: serf-east, nameplate: 6000000, direction: export, revenue_meter: b23-west, "
              "check_meters: [b23-check], latitude: 39.742, longitude: -105.1727, performance_ratio: 800000}\n"),
@@ -63,15 +61,22 @@ class TwoGateways(House):
         text = (self.dir / "collector.yaml").read_text().replace(f"data: {self.dir}/collector", f"data: {self.dir}/mirror").replace(
             f"witness: {self.dir}/witness", f"witness: {self.dir}/mirror-witness").replace(
             f"port: {self.ports['console']}", f"port: {self.mirror_port}").replace(f"port: {self.ports['broker']}", f"port: {nobody}")
-        (self.dir / "mirror.yaml").write_text(text)
+        (self.dir / "mirror.yaml").write_text(re.sub(r"(?m)^enrolment:\n(  .*\n)+", "", text))
         text = (self.dir / "collector.yaml").read_text()
-        assert "username: collector," in text
-        (self.dir / "collector.yaml").write_text(text.replace("username: collector,", "username: collector, partitions: 4,"))
+        before = f"mqtt:\n  host: 127.0.0.1\n  port: {self.ports['broker']}\n"
+        assert before in text
+        # Four sessions under one certificate: over the listener that takes the client id's word.
+        (self.dir / "collector.yaml").write_text(text.replace(before, f"mqtt:\n  host: 127.0.0.1\n  port: {self.ports['inside']}\n  partitions: 4\n"))
 
-    def genesis(self):
-        super().genesis()
+    def enrol_gateway(self):
+        """Both, and then the second collector begins with what the first one's Journal holds: the same keys, bound once."""
+        super().enrol_gateway()
+        super().enrol_gateway(SECOND, "agent-west.yaml")
+        self.end("collector")
         shutil.copytree(self.dir / "collector", self.dir / "mirror")
         shutil.copytree(self.dir / "witness", self.dir / "mirror-witness")
+        for name in ("collector", "mirror", "agent-west"):
+            self.run_one(name)
 
     def commands(self, name):
         if name == "mirror":
@@ -82,8 +87,6 @@ class TwoGateways(House):
         return (*command, "--meters", "3") if name == "plant" else command
 
     def launch(self):
-        self.run_one("mirror")
-        self.run_one("agent-west")
         super().launch()
         self.commission("agent-west.yaml", SECOND, "b23-west", "20160702")
 

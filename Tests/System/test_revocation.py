@@ -1,6 +1,5 @@
 """Mutual TLS with a real Mosquitto and its dynamic-security plugin: who is enrolled speaks, who is revoked is out at once."""
 
-import getpass
 import hashlib
 import subprocess
 import time
@@ -10,40 +9,15 @@ import house
 from cryptography.hazmat.primitives.serialization import Encoding
 from enrol_house import EnrolHouse, certificate, run
 
-CONF = """per_listener_settings false
-listener {port} 127.0.0.1
-cafile {ca}/ca.pem
-certfile {dir}/broker.pem
-keyfile {dir}/broker-key.pem
-require_certificate true
-use_identity_as_username true
-use_username_as_clientid true
-allow_anonymous false
-plugin {plugin}
-plugin_opt_config_file {dir}/broker/dynsec.json
-tls_version tlsv1.3
-user {user}
-"""
 OTHER = "gw-other"
 
 
 class MutualHouse(EnrolHouse):
+    """With a certificate of the CA that no gateway enrolled for."""
+
     def write_configurations(self):
         super().write_configurations()
-        for kind, name in (("server", "broker"), ("client", "collector"), ("client", "gw-never")):
-            host = "127.0.0.1" if kind == "server" else name
-            self.tool("kilomint-collector", "ca", kind, "--ca", self.ca, "--name", host, "--out", self.dir / name)
-        plugin = subprocess.run("ls /usr/lib/*/mosquitto_dynamic_security.so", shell=True, capture_output=True, text=True, check=True).stdout.strip()
-        conf = CONF.format(port=self.ports["broker"], ca=self.ca, dir=self.dir, plugin=plugin, user=getpass.getuser())
-        (self.dir / "broker/mosquitto.conf").write_text(conf)
-        run("mosquitto_ctrl", "dynsec", "init", self.dir / "broker/dynsec.json", "collector", "a-first-password")
-        path = self.dir / "collector.yaml"
-        old = f"mqtt: {{host: 127.0.0.1, port: {self.ports['broker']}, username: collector, password_file: {self.dir}/keys/collector.password}}"
-        text = path.read_text()
-        assert old in text, text
-        new = (f"mqtt: {{host: 127.0.0.1, port: {self.ports['broker']}, username: collector, ca_file: {self.ca}/ca.pem, "
-               f"certificate_file: {self.dir}/collector.pem, key_file: {self.dir}/collector-key.pem, dynamic_security: true}}")
-        path.write_text(text.replace(old, new))
+        self.tool("kilomint-collector", "ca", "client", "--ca", self.ca, "--name", "gw-never", "--out", self.dir / "gw-never")
 
     def enrolled(self, name=house.GATEWAY, key="gateway-key"):
         """Options of mosquitto's clients with a new certificate of the gateway."""
@@ -64,8 +38,11 @@ class MutualHouse(EnrolHouse):
         return done.returncode == 0 and b"Not authorized" not in done.stderr
 
     def control(self, *arguments):
-        return run("mosquitto_ctrl", *self.options(self.dir / "collector.pem", self.dir / "collector-key.pem")[:4], "--cafile", self.ca / "ca.pem",
-                   "--cert", self.dir / "collector.pem", "--key", self.dir / "collector-key.pem", "dynsec", *arguments)
+        own = self.collectors_own()
+        return run("mosquitto_ctrl", *own[:4], *own[6:], "dynsec", *arguments)
+
+    def collectors_own(self):
+        return self.options(self.dir / "keys/collector.pem", self.dir / "keys/collector-key.pem")
 
     def topics(self, gateway=house.GATEWAY):
         return f"km/1/{hashlib.sha256(gateway.encode()).hexdigest()[:2]}/{gateway}/"
@@ -124,7 +101,7 @@ class Revocation(unittest.TestCase):
             one.control("deleteClient", house.GATEWAY)
             one.control("createRole", "gateway/gw-never")
             one.control("addRoleACL", "gateway/gw-never", "publishClientSend", "#", "allow")
-            run("mosquitto_rr", *one.options(one.dir / "collector.pem", one.dir / "collector-key.pem"), "-t", "$CONTROL/dynamic-security/v1",
+            run("mosquitto_rr", *one.collectors_own(), "-t", "$CONTROL/dynamic-security/v1",
                 "-e", "$CONTROL/dynamic-security/v1/response", "-W", "5", "-m",
                 '{"commands":[{"command":"createClient","username":"gw-never","roles":[{"rolename":"gateway/gw-never"}]}]}')
             stranger = one.options(one.dir / "gw-never.pem", one.dir / "gw-never-key.pem")
@@ -144,7 +121,7 @@ class Revocation(unittest.TestCase):
             one.control("createRole", "any")
             one.control("addRoleACL", "any", "publishClientSend", "#", "allow")
             make = '{"commands":[{"command":"createClient","username":"gw-never","roles":[{"rolename":"any"}]},{"command":"disableClient","username":"gw-never"}]}'
-            run("mosquitto_rr", *one.options(one.dir / "collector.pem", one.dir / "collector-key.pem"), "-t", "$CONTROL/dynamic-security/v1",
+            run("mosquitto_rr", *one.collectors_own(), "-t", "$CONTROL/dynamic-security/v1",
                 "-e", "$CONTROL/dynamic-security/v1/response", "-W", "5", "-m", make)
             self.assertTrue(one.publish(stranger, "any/topic"))
             one.control("deleteClient", "gw-never")

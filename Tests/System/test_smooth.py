@@ -26,7 +26,7 @@ class SmoothRun(unittest.TestCase):
         cls.house.__enter__()
         cls.addClassCleanup(cls.house.__exit__, None, None, None)
         cls.house.launch()
-        client = rogue.Client(cls.house.ports["broker"], GATEWAY, cls.house.passwords[GATEWAY])
+        client = rogue.Client(cls.house)
         cls.addClassCleanup(client.close)
         client.subscribe(rogue.topic(GATEWAY, "receipt"))
         cls.house.audit_first_window()

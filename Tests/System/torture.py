@@ -74,11 +74,15 @@ class StormHouse(House):
         return text.replace("asset: K$-TEST", "asset: K$").replace("[abb/b23, sunspec/inverter-103]", "[sunspec/inverter-103]")
 
     def write_agent(self, name, slave):
-        """The demonstration's file with our line to the broker, our meters, and short waits."""
+        """The demonstration's file with our line to the broker, our meters, and short waits. What enrolment brought lies beside
+        the disk that the storm is over: a clone shows the same certificate."""
         text = (self.dir / "agent.yaml").read_text().split("buses:")[0]
-        text = re.sub(r"(?m)^(commit|resend_after|resend_after_max|interval|boundary|profiles):.*\n", "", text)
-        text = text.replace(f"port: {self.ports['broker']}", f"keep_alive: 5s, port: {self.link.port}").replace(f"{self.dir}/agent}}", f"{self.dir}/{name}}}")
+        text = re.sub(r"(?m)^(enrolment|mqtt|commit|resend_after|resend_after_max|interval|boundary|profiles):.*\n", "", text)
+        text = text.replace(f"{self.dir}/agent}}", f"{self.dir}/{name}}}")
         meters = ", ".join(f"{{id: truth-{unit}, unit: {unit}, profile: wild/truth}}" for unit in UNITS)
+        enrolled = self.dir / "enrolled"
+        text += f"enrolment: {{folder: {enrolled}}}\nmqtt: {{host: 127.0.0.1, port: {self.link.port}, keep_alive: 5s, "
+        text += f"ca_file: {enrolled}/ca.pem, certificate_file: {enrolled}/gateway.crt}}\n"
         text += f"profiles: {self.dir}/profiles\ncommit: 300ms\nresend_after: 1s\nresend_after_max: 2s\ninterval: 200ms\nboundary: 1m\n"
         (self.dir / f"{name}.yaml").write_text(text + f"buses:\n  - {{tcp: 127.0.0.1:{slave}, meters: [{meters}]}}\n")
 
@@ -109,6 +113,7 @@ class StormHouse(House):
         for name in ("broker", "collector"):
             self.run_one(name)
         self.until("a healthy collector", self.healthy)
+        self.enrol_gateway()
         self.run_one("agent")
 
     # -- the agent, as a supervisor would keep it ------------------------------------------------------------------
