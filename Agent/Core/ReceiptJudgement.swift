@@ -74,6 +74,14 @@ package enum RefusalAnswer: Hashable, Sendable {
 }
 
 extension Receipt.Refusal {
+    /// Who signed it counts for nothing there.
+    package var isOfKey: Bool {
+        switch RefusalCode(rawValue: code) {
+        case .unknownKey, .revokedKey: true
+        default: false
+        }
+    }
+
     /// - Parameter isSound: our copy still is what was signed.
     package func answered(isSound: Bool) -> RefusalAnswer {
         guard isSound else { return .replace }

@@ -82,6 +82,10 @@ extension Keeper {
         guard refusal.sequence > stream.receipted, refusal.sequence <= stream.head,
             let row = try spool.record(covering: refusal.sequence, in: stream)
         else { return }
+        if refusal.isOfKey, sending < streams.count - 1, try spool.kid(at: row.first, in: stream) != key.kid {
+            // Signed by a key that was here before and that nobody knows: the stream that follows must not wait for it.
+            return try endStream(lastKnown: stream.head, reason: Self.otherKey)
+        }
         let isSound = isSound(row, stream)
         log.line(
             .error, "the collector refuses a record",
@@ -102,7 +106,10 @@ extension Keeper {
         guard let envelope = row.envelope else { return row.range(reason: "") != nil }
         do {
             let message = try SignedMessage(parsing: envelope, as: .record)
-            guard message.isSigned(by: key.publicKey), let place = row.place else { return false }
+            // Of a key that is here no more its hash alone can be compared.
+            guard message.kid != key.kid || message.isSigned(by: key.publicKey), let place = row.place else {
+                return false
+            }
             return place.stream == stream.id && place.sequence == row.first
                 && (row.kind == .skip || message.identity == row.link)
         } catch { return false }  // Not an envelope any more: that is the answer.
@@ -142,13 +149,15 @@ extension Keeper {
 
     /// The collector takes nothing more of the stream being sent. What was not receipted of it stays in the spool until
     /// room is needed; the next stream's birth names it.
-    private func endStream(lastKnown: UInt64, reason: String) throws {
+    func endStream(lastKnown: UInt64, reason: String) throws {
         // A commit that is not durable yet belongs to the stream it was signed for; the next receipt asks again.
         guard pending == nil else { return }
         let stream = streams[sending]
         log.line(.warning, "the stream ends", [("stream", stream.id.description), ("reason", reason)], limit: "")
         if sending == streams.count - 1 {
             ending = Birth.Predecessor(stream: stream.id, lastSequence: lastKnown, reason: reason)
+        } else {
+            noteNotTaken(stream, reason)
         }
         streams[sending].isEnded = true
         do { try spool.commit([], agent: agent, streams: streams) } catch {
@@ -158,6 +167,18 @@ extension Keeper {
         }
         try openStreamIfNeeded()
         moveOn()
+    }
+
+    /// Why a stream ends whose key is here no more.
+    static let otherKey = "its key is here no more"
+
+    /// What was not receipted of a stream that ended.
+    private func noteNotTaken(_ old: StreamState, _ reason: String) {
+        guard old.receipted < old.head else { return }
+        let now = clock.now()
+        planner.note(
+            .quarantined(old.receipted + 1, old.head, reason: "not taken: \(reason)", uptime: now.uptime),
+            subject: "\(old.id)", monotonic: now.monotonic)
     }
 
     /// Opens the stream that follows an ended one. Before that nothing is committed: reads wait in memory.
@@ -176,12 +197,7 @@ extension Keeper {
             }
         }
         guard let current = spool.streams.last else { return false }
-        let now = clock.now()
-        if let old = streams.last, old.id == ending.stream, old.isEnded, old.receipted < old.head {
-            planner.note(
-                .quarantined(old.receipted + 1, old.head, reason: "not taken: \(ending.reason)", uptime: now.uptime),
-                subject: "\(old.id)", monotonic: now.monotonic)
-        }
+        if let old = streams.last, old.id == ending.stream, old.isEnded { noteNotTaken(old, ending.reason) }
         let ended = streams.map { $0.isEnded }
         streams = spool.streams
         for index in ended.indices where ended[index] { streams[index].isEnded = true }

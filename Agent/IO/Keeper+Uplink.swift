@@ -115,6 +115,14 @@ extension Keeper {
     /// Signs a range as a skip and stores it. A crash before the store signs it again, unsent: the first one is gone.
     func skip(_ range: ForgottenRange, _ stream: StreamState) throws -> (envelope: [UInt8], through: UInt64)? {
         guard let previous = try link(before: range.first, stream) else { return stuck(range.first) }
+        if let kid = try spool.kid(at: range.first, in: stream), kid != key.kid {
+            // Nobody can sign for what is gone there. A stream that follows must not wait for it for ever.
+            guard let index = streams.firstIndex(where: { $0.id == stream.id }), index == sending,
+                index < streams.count - 1
+            else { return stuck(range.first) }
+            try endStream(lastKnown: stream.head, reason: Self.otherKey)
+            return nil
+        }
         let record: ChainedRecord
         do {
             record = try Chain.sign(

@@ -46,7 +46,7 @@ package struct KeeperStart {
         reserve = SpoolReserve(folder: folder)
         reserve.restore()
 
-        let change = Self.change(opening, spool, marks, machine)
+        let change = try Self.change(opening, spool, marks, machine, key)
         var predecessor: Birth.Predecessor?
         if spool.streams.isEmpty || change != nil {
             predecessor = Self.predecessor(spool, marks, reason: change ?? "the spool was lost")
@@ -76,12 +76,18 @@ package struct KeeperStart {
 
     /// Why the stream that is there cannot go on; nil when it can.
     private static func change(
-        _ opening: Spool.Opening, _ spool: Spool, _ marks: SpoolFolder.Marks?, _ machine: String
-    ) -> String? {
+        _ opening: Spool.Opening, _ spool: Spool, _ marks: SpoolFolder.Marks?, _ machine: String, _ key: SpoolKey
+    ) throws -> String? {
         if case .salvaging = opening { return "the spool was damaged" }
         if spool.streams.last?.isEnded == true { return "the stream was ended" }
         if let marks, !machine.isEmpty, !marks.machine.isEmpty, marks.machine != machine {
             return "another machine: the disk was moved or cloned"
+        }
+        // Nobody vouched for this key in the stream: what it signed there would be refused for ever.
+        if let last = spool.streams.last, last.head > 0, let kid = try spool.kid(at: last.head + 1, in: last),
+            kid != key.key.kid
+        {
+            return "another key: \(kid.hex) signed until here"
         }
         return nil
     }

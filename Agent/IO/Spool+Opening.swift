@@ -34,6 +34,8 @@ extension Spool {
             }
             // The latest birth is found without reading every record behind it.
             try database.run("CREATE INDEX IF NOT EXISTS birth ON record (position) WHERE kind = 1")
+            // And which key is in force.
+            try database.run("CREATE INDEX IF NOT EXISTS key ON record (position) WHERE kind = 5")
             let agent = try loadAgent(database)
             let streams = try loadStreams(database)
             let owner = try database.text("SELECT gateway FROM agent") ?? ""

@@ -203,11 +203,20 @@ package final class Spool {
 
     /// Replaces neighbouring records by one range without envelopes.
     ///
-    /// A record that cannot be read any more counts without its samples.
+    /// A record that cannot be read any more counts without its samples. The receipt that let them go is remembered in the same
+    /// transaction: a crash never leaves a spool that forgot records and does not know that somebody holds them.
     package func forget(_ run: SpoolPolicy.Run, of stream: StreamState) throws {
         let rows = try rows(of: stream, from: run.first, through: run.through)
         guard let range = Self.range(rows, isSacrifice: run.isSacrifice) else { return }
-        try write(.forget) { try replace(with: range, envelope: nil, stream: stream) }
+        try write(.forget) {
+            try replace(with: range, envelope: nil, stream: stream)
+            // Not its head: what a commit whose answer was lost has stored is further on than `stream` knows.
+            try database.run(
+                "UPDATE stream SET receipted = ?1, ended = ?2 WHERE ordinal = ?3 AND (receipted, ended) IS NOT (?1, ?2)",
+                [.integer(Int64(stream.receipted)), .integer(stream.isEnded ? 1 : 0), .integer(stream.ordinal)])
+        }
+        guard let index = streams.firstIndex(where: { $0.ordinal == stream.ordinal }) else { return }
+        (streams[index].receipted, streams[index].isEnded) = (stream.receipted, stream.isEnded)
     }
 
     /// Puts a signed skip where its range stands. Signed once: from here on these bytes are the record.

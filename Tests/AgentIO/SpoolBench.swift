@@ -14,7 +14,7 @@ internal import Settings
 final class SpoolBench {
     private let place: TemporaryDirectory
     let folder: String
-    let key: PrivateKey
+    private(set) var key: PrivateKey
     let trust: ReceiptTrust
     let receiptKey: PrivateKey
     let clock: MachineClock
@@ -76,8 +76,9 @@ final class SpoolBench {
     }
 
     /// The process dies; the next one starts. SQLite's file lock goes with the connection.
-    func restart() throws {
+    func restart(with other: PrivateKey? = nil) throws {
         keeper.spool.close()
+        if let other { key = other }
         (keeper, recorder, opening) = try Self.open(folder, settings, key, trust, clock)
     }
 
@@ -102,7 +103,9 @@ final class SpoolBench {
     }
 
     /// Everything that would be sent from `sequence` of a stream on, checked as a collector checks it.
-    func outgoing(from sequence: UInt64 = 1, stream ordinal: Int? = nil) throws -> [Record] {
+    func outgoing(
+        from sequence: UInt64 = 1, stream ordinal: Int? = nil, signedBy signer: PrivateKey? = nil
+    ) throws -> [Record] {
         let stream = keeper.streams[ordinal ?? keeper.streams.count - 1]
         var records: [Record] = []
         var next = sequence
@@ -114,7 +117,7 @@ final class SpoolBench {
             }
             let message = try SignedMessage(parsing: envelope, as: .record)
             let record = try Record(decoding: message.payload)
-            guard message.isSigned(by: key.publicKey), record.place.stream == stream.id,
+            guard message.isSigned(by: (signer ?? key).publicKey), record.place.stream == stream.id,
                 record.place.sequence == next, record.place.previous == link ?? record.place.previous,
                 next > 1 || record.place.previous == .zero
             else { throw KitError("not next: \(record.place)") }
