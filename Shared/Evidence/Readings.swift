@@ -127,7 +127,7 @@ package enum NoteCode: UInt64, Hashable, Sendable {
     case meterReplaced = 4
     /// ``Commissioning``
     case commissioned = 5
-    /// {1: command identity, 2: outcome tstr}
+    /// ``CommandOutcome``
     case commandDone = 6
     /// {1: first seq, 2: last seq, 3: reason tstr}
     case quarantined = 7

@@ -36,6 +36,8 @@ package enum ContentType: String, Hashable, Sendable, CaseIterable {
     case epoch = "application/vnd.kilomint.epoch+cbor"
     /// A gateway whose certificate has ended asks for another.
     case reenrol = "application/vnd.kilomint.reenrol+cbor"
+    /// An operator tells a gateway something from afar.
+    case command = "application/vnd.kilomint.command+cbor"
 }
 
 /// Why bytes are not an envelope of ours.

@@ -29,6 +29,12 @@ struct DecoderFuzzTests {
         }
     }
 
+    @Test func commands() {
+        fuzz(Golden.command.encoded, seed: 9) { bytes in
+            do { return try Command(decoding: bytes).encoded } catch { return nil }
+        }
+    }
+
     @Test func keyLists() {
         let entries = [KeyRole.receipt, .command].map {
             KeyList.Entry(

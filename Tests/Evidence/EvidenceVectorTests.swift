@@ -116,7 +116,20 @@ enum Golden {
                         lastClock: clock(3, -4),
                         losses: [.init(read: 0, samples: 1440), .init(read: 1, samples: 1)]))),
             "key": record(76, .key(spki)),
+            "note-command": record(
+                77,
+                .note(
+                    CommandOutcome(
+                        identity: profile, word: .rolledBack, number: 7, reason: "no longer answering: meter-1"
+                    ).note(uptime: 61_000))),
         ]
+    }
+
+    static var command: Command {
+        Command(
+            gateway: gateway, number: 7, issuedAt: UTCInstant(milliseconds: 1_467_871_300_000),
+            expiresAt: UTCInstant(milliseconds: 1_467_957_700_000),
+            body: .configuration("interval: 10s\nmeters:\n  - {id: meter-1, unit: 3}\n"))
     }
 
     static var receipt: Receipt {
@@ -142,7 +155,7 @@ struct EvidenceVectorTests {
         let all = try EvidenceVector.all()
         let spki = try bytes(all["key"]?.es256?.spki)
         let records = Golden.records(spki: spki)
-        #expect(records.count == 7)
+        #expect(records.count == 8)
         for (name, record) in records {
             let payload = try #require(all[name]).payload
             #expect(record.encoded.hex == payload, "\(name)")
@@ -159,6 +172,17 @@ struct EvidenceVectorTests {
             #expect(try Receipt(decoding: receipt.encoded) == receipt, "\(name)")
         }
         #expect(Golden.receipt != Golden.fullReceipt)
+    }
+
+    @Test func commandsAreTheBytesOfTheDocument() throws {
+        let all = try EvidenceVector.all()
+        let none = Command(
+            gateway: Golden.gateway, number: UInt64(Int64.max), issuedAt: UTCInstant(milliseconds: -2),
+            expiresAt: UTCInstant(milliseconds: -1), body: .configuration(""))
+        for (name, command) in [("command", Golden.command), ("command-none", none)] {
+            #expect(command.encoded.hex == all[name]?.payload, "\(name)")
+            #expect(try Command(decoding: command.encoded) == command, "\(name)")
+        }
     }
 
     @Test func keyListAndStatusAreTheBytesOfTheDocument() throws {
@@ -190,7 +214,7 @@ struct EvidenceVectorTests {
                 count += 1
             }
         }
-        #expect(count == 20)
+        #expect(count == 26)
     }
 
     @Test(

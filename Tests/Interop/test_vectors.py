@@ -33,7 +33,7 @@ class Vectors(unittest.TestCase):
                 message.payload = message.payload[:-1] + bytes([message.payload[-1] ^ 1])
                 self.assertFalse(message.verify_signature(), name)
                 count += 1
-        self.assertEqual(count, 20)
+        self.assertEqual(count, 26)
 
 
 if __name__ == "__main__":

@@ -199,6 +199,7 @@ def records():
         "note": (3, [61_000, 1, {1: 0, 2: ["a", "b", "c"], 3: ["a", "d", "c"]}]),
         "skip": (4, {1: 90, 2: digest, 3: "spool full", 4: [clock(1, 2), clock(3, -4)], 5: [[0, 1440], [1, 1]]}),
         "key": (5, {1: spki(P256)}),
+        "note-command": (3, [61_000, 6, {1: digest, 2: "rolled back", 3: 7, 4: "no longer answering: meter-1"}]),
     }
     made = {}
     for index, (name, (kind, body)) in enumerate(bodies.items()):
@@ -228,6 +229,9 @@ def evidence_vectors():
         "status": (None, deterministic({1: 1, 2: "gw-1", 3: True, 4: 9, 5: b"receipt", 6: b"note"})),
         "status-new": (None, deterministic({1: 1, 2: "gw-1", 3: False, 4: 0})),
     }
+    said = {1: 1, 2: "gw-1", 3: 7, 4: 1_467_871_300_000, 5: 1_467_957_700_000, 6: 1, 7: {1: "interval: 10s\nmeters:\n  - {id: meter-1, unit: 3}\n"}}
+    payloads["command"] = ("command", deterministic(said))
+    payloads["command-none"] = ("command", deterministic(said | {3: 2**63 - 1, 4: -2, 5: -1, 7: {1: ""}}))
     payloads |= {name: ("record", payload) for name, payload in records().items()}
     made = {}
     for name, (kind, payload) in payloads.items():
