@@ -40,6 +40,14 @@ package struct LatestAnswers: Sendable {
         plans[plan.meter.index] = plan
     }
 
+    /// The meter as it is planned; itself where it is not yet.
+    package func meter(_ meter: ConfiguredMeter) -> ConfiguredMeter {
+        guard let planned = plans[meter.index]?.meter, planned.id == meter.id, planned.versions == meter.versions else {
+            return meter
+        }
+        return planned
+    }
+
     package mutating func answered(_ read: UInt64, _ answer: Answer) { answers[read] = answer }
 
     /// The quantities of a meter in the order of its plan; identity reads are left out.

@@ -13,6 +13,8 @@ package struct MeterDoubt: Hashable, Sendable {
         case firmware(String)
         /// Other meters of this gateway have the same serial.
         case serialTwice(String, [Identifier])
+        /// No version of its profile is for what it said; it is read with this one meanwhile.
+        case noVersion(fallback: String, [String])
         case profile(GradeObstacle)
         /// Since the agent started the device has changed what it says.
         case changed(Identity.Role, before: String, now: String)
@@ -33,6 +35,9 @@ extension MeterDoubt: CustomStringConvertible {
         case .serialTwice(let serial, let others):
             "its serial \(serial) is also \(others.map(\.text).joined(separator: ", "))'s: one device is configured twice, "
                 + "or two answer to one address"
+        case .noVersion(let fallback, let versions):
+            "none of \(versions.joined(separator: ", ")) is for what it says of its model and firmware; it is read with "
+                + "\(fallback) meanwhile: add the profile for it, reload, then commission the meter"
         case .profile(let obstacle): "\(obstacle)"
         case .changed(let role, let before, let now):
             "its \(role.name) was \(before) and is \(now): look at the meter, then commission it again"
@@ -58,6 +63,9 @@ extension MeterRegister {
             }
             if !identity.firmware.isEmpty, !meter.profile.covers(firmware: identity.firmware) {
                 causes.append(.firmware(identity.firmware))
+            }
+            if meter.isReadWithFallback {
+                causes.append(.noVersion(fallback: meter.profile.name, meter.versions.map(\.name)))
             }
             let others = (bySerial[identity.serial] ?? []).filter { $0 != meter.id }
             if !others.isEmpty { causes.append(.serialTwice(identity.serial, others)) }

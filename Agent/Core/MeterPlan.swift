@@ -7,10 +7,15 @@ package import Quantities
 /// A meter as configured.
 package struct ConfiguredMeter: Hashable, Sendable {
     /// Position in the configuration, from 0, over all buses.
-    package let index: UInt64
+    package var index: UInt64
     package let id: Identifier
-    package let profile: Profile
-    package let profileDigest: Digest
+    /// What it is read with: the only one, or of ``versions`` the fallback until one of them was chosen.
+    package private(set) var profile: Profile
+    package private(set) var profileDigest: Digest
+    /// Maps of the device for different firmware, where it has several; which one it is, it says itself.
+    package var versions: [Profile] = []
+    /// None of ``versions`` was for what the device said: it is read with the fallback meanwhile.
+    package private(set) var isReadWithFallback = false
     package let unit: UInt8
     /// `tcp://host:port`.
     package let endpoint: String
@@ -34,6 +39,22 @@ package struct ConfiguredMeter: Hashable, Sendable {
         self.quantities = quantities
         self.interval = interval
         self.identityInterval = identityInterval
+    }
+
+    /// The meter read with what was chosen for it.
+    package func read(with choice: VersionChoice) -> ConfiguredMeter {
+        var meter = self
+        meter.profile = choice.profile
+        meter.profileDigest = choice.profile.digest
+        meter.isReadWithFallback = choice.isFallback
+        return meter
+    }
+
+    /// The meter read with the version that has this digest; nil: there is none.
+    package func read(withVersion digest: Digest) -> ConfiguredMeter? {
+        if profileDigest == digest { return self }
+        let version = versions.first { $0.digest == digest }
+        return version.map { read(with: VersionChoice(profile: $0, isFallback: false)) }
     }
 }
 

@@ -54,7 +54,8 @@ package struct MeterRegister: Hashable, Sendable {
     package private(set) var identities: [MeterIdentity]
     /// By position: what devices said otherwise than before, since the agent started; one a role, the latest.
     package private(set) var changes: [[IdentityChange]]
-    package let meters: [ConfiguredMeter]
+    /// As they are read: with the version of their profile that was chosen last.
+    package private(set) var meters: [ConfiguredMeter]
     /// Meter by number of an identity read; only looked up, never walked.
     private var identityReads: [UInt64: Int] = [:]
     /// Position by index; only looked up. They differ once the configuration changed while running.
@@ -78,7 +79,10 @@ package struct MeterRegister: Hashable, Sendable {
         let known = Dictionary(
             self.meters.enumerated().map { ($0.element.id, $0.offset) }, uniquingKeysWith: { first, _ in first })
         for (position, meter) in meters.enumerated() {
-            guard let old = known[meter.id], self.meters[old].profileDigest == meter.profileDigest else { continue }
+            guard let old = known[meter.id], let same = meter.read(withVersion: self.meters[old].profileDigest) else {
+                continue
+            }
+            next.meters[position] = same
             next.identities[position] = identities[old]
             next.changes[position] = changes[old]
             if kept.contains(meter.index), let plan = plans[old] { next.planned(plan) }
@@ -90,6 +94,7 @@ package struct MeterRegister: Hashable, Sendable {
         // A plan of a meter that is no longer there explains nothing any more.
         guard let meter = positions[plan.meter.index] else { return }
         plans[meter] = plan
+        meters[meter] = plan.meter
         for read in plan.reads where read.isIdentity { identityReads[read.index] = meter }
     }
 
@@ -102,8 +107,9 @@ package struct MeterRegister: Hashable, Sendable {
     package mutating func recall(_ birth: Birth) {
         for known in birth.meters {
             guard let index = positions[known.index], meters[index].id == known.id,
-                meters[index].profileDigest == known.profileDigest
+                let same = meters[index].read(withVersion: known.profileDigest)
             else { continue }
+            meters[index] = same
             identities[index].model = known.model
             identities[index].serial = known.serial
             identities[index].firmware = known.firmware

@@ -26,22 +26,21 @@ package struct AgentParts {
 
     /// The meters and buses alone, for commands that need no keys.
     package static func buses(_ settings: AgentSettings) throws(SettingsError) -> ([ConfiguredMeter], [BusPlan]) {
-        var profiles: [String: Profile] = [:]
+        var library = MeterProfiles(settings)
         var meters: [ConfiguredMeter] = []
         var buses: [BusPlan] = []
         let isReplay = settings.clock != .real
         for bus in settings.buses {
             var behind: [ConfiguredMeter] = []
             for meter in bus.meters {
-                for name in [meter.profile, meter.shadow].compactMap({ $0 }) where profiles[name] == nil {
-                    profiles[name] = try profile(name, settings)
-                }
-                guard let profile = profiles[meter.profile] else { continue }
+                let (profile, versions) = try library.profiles(of: meter)
                 var configured = ConfiguredMeter(
                     index: UInt64(meters.count + behind.count), id: meter.id, profile: profile, unit: meter.unit,
-                    endpoint: bus.endpoint, quantities: try quantities(meter, profile, settings),
+                    endpoint: bus.endpoint,
+                    quantities: try quantities(meter, versions.isEmpty ? [profile] : versions, settings),
                     interval: meter.interval, identityInterval: meter.identityInterval)
-                configured.shadow = meter.shadow.flatMap { profiles[$0] }
+                configured.versions = versions
+                configured.shadow = try meter.shadow.map { name throws(SettingsError) in try library.profile(name) }
                 behind.append(configured)
             }
             buses.append(
@@ -53,32 +52,26 @@ package struct AgentParts {
         return (meters, buses)
     }
 
-    private static func profile(_ name: String, _ settings: AgentSettings) throws(SettingsError) -> Profile {
-        let profile = try Profile(try SettingsFile.load(path: settings.profiles + "/" + name + ".yaml"))
-        guard profile.name == name else {
-            throw settings.error("profile", name, "the file calls itself \(profile.name): rename one of them")
-        }
-        return profile
-    }
-
-    /// What is asked for, or energy and power as far as the profile has them. A plan is tried at once where no device is
-    /// needed for it.
+    /// What is asked for, or energy and power as far as every version of the profile has them. A plan is tried at once
+    /// where no device is needed for it.
     private static func quantities(
-        _ meter: AgentSettings.Meter, _ profile: Profile, _ settings: AgentSettings
+        _ meter: AgentSettings.Meter, _ profiles: [Profile], _ settings: AgentSettings
     ) throws(SettingsError) -> [ObisCode] {
         let usual: [ObisCode] = [.activeImport, .activeExport, .activePower]
-        let wanted = meter.quantities.isEmpty ? usual.filter { profile.quantity($0) != nil } : meter.quantities
-        for code in wanted where profile.quantity(code) == nil {
-            throw settings.error(
-                "quantities", code.text, "profile \(profile.name) of meter \(meter.id) does not have it",
-                allowed: profile.quantities.map(\.obis.text).joined(separator: ", "))
-        }
-        guard !wanted.isEmpty else {
-            throw settings.error(
-                "quantities", nil, "of meter \(meter.id) are missing: the profile has neither energy nor power",
-                allowed: profile.quantities.map(\.obis.text).joined(separator: ", "))
-        }
-        if profile.sunSpec == nil {
+        let common = usual.filter { code in profiles.allSatisfy { $0.quantity(code) != nil } }
+        let wanted = meter.quantities.isEmpty ? common : meter.quantities
+        for profile in profiles {
+            for code in wanted where profile.quantity(code) == nil {
+                throw settings.error(
+                    "quantities", code.text, "profile \(profile.name) of meter \(meter.id) does not have it",
+                    allowed: profile.quantities.map(\.obis.text).joined(separator: ", "))
+            }
+            guard !wanted.isEmpty else {
+                throw settings.error(
+                    "quantities", nil, "of meter \(meter.id) are missing: the profile has neither energy nor power",
+                    allowed: profile.quantities.map(\.obis.text).joined(separator: ", "))
+            }
+            guard profile.sunSpec == nil else { continue }
             do throws(PlanError) { _ = try profile.plan(wanted) } catch {
                 throw settings.error("quantities", nil, "of meter \(meter.id) cannot be read: \(error.description)")
             }

@@ -41,8 +41,10 @@ package struct AgentSettings: Sendable {
     package struct Meter: Hashable, Sendable {
         package var id: Identifier
         package var unit: UInt8
-        /// `vendor/model`.
+        /// `vendor/model`; with `vendor/model-…` beside it that say for which firmware they are, the name of all of them.
         package var profile: String
+        /// Of several versions the one it is read with while none is for it; nil: the one of their common name.
+        package var fallback: String?
         /// Another one that is compared with it.
         package var shadow: String?
         package var interval: Int64
@@ -218,6 +220,7 @@ extension AgentSettings.Meter {
         id = try map.value("id").name()
         unit = try map.optional("unit")?.int(in: 0...255) ?? 1
         profile = try map.value("profile").profile()
+        fallback = try map.optional("fallback")?.profile()
         shadow = try map.optional("shadow")?.profile()
         self.interval = try map.optional("interval")?.milliseconds(in: AgentSettings.intervals) ?? interval
         self.identityInterval =

@@ -67,10 +67,8 @@ extension BusPlan {
 
 extension ConfiguredMeter {
     fileprivate func numbered(_ index: UInt64) -> ConfiguredMeter {
-        var meter = ConfiguredMeter(
-            index: index, id: id, profile: profile, unit: unit, endpoint: endpoint, quantities: quantities,
-            interval: interval, identityInterval: identityInterval)
-        meter.shadow = shadow
+        var meter = self
+        meter.index = index
         return meter
     }
 }

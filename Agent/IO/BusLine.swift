@@ -22,12 +22,14 @@ struct BusLine {
     /// A request on a line without transactions that failed: its answer may come late.
     private var owed: (request: ModbusRequest, until: Int64)?
     private let isRTU: Bool
+    /// Between two devices, ms; nil: as their profiles say.
+    private let turnaround: Int64?
     /// Nanoseconds of one character on the line; behind a serial server, as at 9 600 baud.
     private let character: Int64
     private var quietSince = Int64.min
 
     init(_ plan: BusPlan) {
-        let limits = plan.meters.map(\.profile.limits)
+        let limits = plan.meters.flatMap { [$0.profile] + $0.versions }.map(\.limits)
         isRTU = plan.endpoint.framing == .rtu
         switch plan.endpoint {
         case .tcp: character = 0
@@ -39,11 +41,23 @@ struct BusLine {
             connectPause: Int64(limits.map(\.connectPauseMilliseconds).max() ?? 0),
             reconnectPause: limits.contains(where: \.isSingleClient) ? BusTiming.singleClientPause : 0)
         devices = [:]
+        turnaround = plan.timing.turnaround
         for meter in plan.meters {
-            var limits = meter.profile.limits
-            if let turnaround = plan.timing.turnaround { limits.turnaroundMilliseconds = Int(turnaround) }
-            devices[meter.unit] = Device(limits: limits, timeout: plan.timing.timeout(limits))
+            let limits = meter.profile.limits
+            devices[meter.unit] = Device(limits: adjusted(limits), timeout: plan.timing.timeout(limits))
         }
+    }
+
+    /// The device is read with another profile from here on: its pauses count, what was learned of its latency stays.
+    mutating func use(_ limits: Profile.Limits, unit: UInt8) {
+        guard let device = devices[unit] else { return }
+        devices[unit] = Device(limits: adjusted(limits), timeout: device.timeout)
+    }
+
+    private func adjusted(_ limits: Profile.Limits) -> Profile.Limits {
+        var limits = limits
+        if let turnaround { limits.turnaroundMilliseconds = Int(turnaround) }
+        return limits
     }
 
     var figures: LineFigures { connection.figures }

@@ -29,10 +29,19 @@ package struct BusPlan: Sendable {
     }
 }
 
+extension BusPlan {
+    /// The same bus with its meters as `change` has them.
+    func with(_ change: (ConfiguredMeter) -> ConfiguredMeter) -> BusPlan {
+        BusPlan(
+            number: number, endpoint: endpoint, timing: timing, meters: meters.map(change), boundary: boundary,
+            readsAtOnce: readsAtOnce)
+    }
+}
+
 /// Runs one bus until `stop` is closed.
 package struct BusRunner {
     /// Failures in a row after which a meter is called silent.
-    private static let silentAfter = 3
+    static let silentAfter = 3
 
     let plan: BusPlan
     let recorder: Recorder
@@ -43,7 +52,7 @@ package struct BusRunner {
     var people: PeopleAtBus
     /// By slot of the schedule.
     private var requests: [ModbusRequest] = []
-    private var meters: [MeterOnBus]
+    var meters: [MeterOnBus]
     var line: BusLine
     private var silent: Set<UInt64> = []
     private var cycle = CycleWatch()
@@ -65,7 +74,7 @@ package struct BusRunner {
     }
 
     package mutating func run() {
-        for index in meters.indices where meters[index].meter.profile.sunSpec == nil { adopt(index, chain: []) }
+        for index in meters.indices where !meters[index].meter.isSought { adopt(index, chain: []) }
         while stop.isOpen {
             recorder.liveness.turned(bus: plan.number, now: clock.now().monotonic)
             for index in meters.indices where meters[index].walkAt <= clock.now().monotonic { walk(index) }
@@ -117,6 +126,7 @@ package struct BusRunner {
         }
         count(place.meter, requests[slot].unit, answer, from: from, to: to, isAskedAgain: isAskedAgain)
         if isAskedAgain { return }
+        look(place, answer)
         // An endpoint that is not there yet may only be starting: the first birth waits a little for it.
         if answer.status != SampleStatus.connectFailed,
             let index = meters.firstIndex(where: { $0.meter.index == place.meter })
@@ -133,7 +143,7 @@ package struct BusRunner {
         return max(timeout.start, schedule.rest(besides: meter, now: clock.now().utc))
     }
 
-    private mutating func count(
+    mutating func count(
         _ meter: UInt64, _ unit: UInt8, _ answer: ModbusAnswer, from: Int64, to: Int64, isAskedAgain: Bool = false
     ) {
         recorder.count(
@@ -159,46 +169,14 @@ package struct BusRunner {
     }
 
     /// The first attempt to learn who the meter is has been made, whatever came of it.
-    private mutating func opened(_ index: Int) {
+    mutating func opened(_ index: Int) {
         guard !meters[index].isOpened else { return }
         meters[index].isOpened = true
         recorder.notice(.opened(meter: meters[index].meter.index), bus: plan.number)
     }
 
-    /// Asks a SunSpec device for its models. Its answers are no evidence: the birth says what was found, and the
-    /// identity reads that follow lie inside it.
-    private mutating func walk(_ index: Int) {
-        let meter = meters[index].meter
-        guard let sunSpec = meter.profile.sunSpec else { return }
-        var walk = SunSpecWalk(bases: sunSpec.bases)
-        while case .read(let request) = walk.step {
-            guard stop.isOpen, let asked = ModbusRequest(request, unit: meter.unit) else { return }
-            line.makeRoom(for: asked, stop: stop)
-            let from = steadyNanoseconds()
-            let answer = line.ask(asked)
-            count(meter.index, meter.unit, answer, from: from, to: steadyNanoseconds())
-            // An exception is an answer of the walk; silence is not: a device half walked is a device not found.
-            guard answer.status <= SampleStatus.exceptionMax else { return walkFailed(index, status: answer.status) }
-            walk.answer(answer.status == SampleStatus.good ? answer.bytes : nil)
-        }
-        guard case .found(let chain) = walk.step else { return walkFailed(index, status: SampleStatus.wrongAnswer) }
-        meters[index].walkAt = clock.now().monotonic + clock.house.realDuration(meter.identityInterval)
-        meters[index].walkFailures = 0
-        if meters[index].chain != chain { adopt(index, chain: chain) }
-    }
-
-    private mutating func walkFailed(_ index: Int, status: UInt64) {
-        meters[index].walkFailures = min(meters[index].walkFailures + 1, 8)
-        let backoff = min(Int64(2_000) << (meters[index].walkFailures - 1), 300_000)
-        meters[index].walkAt = clock.now().monotonic + backoff
-        if status != SampleStatus.connectFailed { opened(index) }
-        // A planned meter that cannot be walked any more is judged by its reads.
-        guard meters[index].chain == nil, meters[index].walkFailures == Self.silentAfter else { return }
-        recorder.notice(.silent(meter: meters[index].meter.index, status: status), bus: plan.number)
-    }
-
-    /// Reads the meter from now on as its chain asks for.
-    private mutating func adopt(_ index: Int, chain: [SunSpecModel]) {
+    /// Reads the meter from now on as its profile and chain ask for.
+    mutating func adopt(_ index: Int, chain: [SunSpecModel]) {
         let meter = meters[index].meter
         let plan: MeterPlan
         do {
@@ -211,30 +189,13 @@ package struct BusRunner {
         recorder.notice(.planned(plan), bus: self.plan.number)
         schedule.retire(meter: meter.index)
         schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce), now: clock.now().utc)
+        line.use(meter.profile.limits, unit: meter.unit)
         requests += plan.reads.compactMap { ModbusRequest($0.planned.request, unit: meter.unit) }
         meters[index].chain = chain
         meters[index].generation += 1
+        meters[index].identityWords = [:]
         meters[index].identityOwed = plan.reads.filter(\.isIdentity).map(\.index)
         if meters[index].identityOwed.isEmpty { opened(index) }
-    }
-}
-
-/// What the bus knows of one of its meters.
-private struct MeterOnBus {
-    let meter: ConfiguredMeter
-    /// Nil while nothing is planned.
-    var chain: [SunSpecModel]?
-    var generation: UInt64 = 0
-    /// Identity reads not asked yet.
-    var identityOwed: [UInt64] = []
-    var isOpened = false
-    /// Real milliseconds; never for meters without SunSpec.
-    var walkAt: Int64
-    var walkFailures = 0
-
-    init(_ meter: ConfiguredMeter) {
-        self.meter = meter
-        walkAt = meter.profile.sunSpec == nil ? .max : .min
     }
 }
 

@@ -99,7 +99,8 @@ package struct ConfigurationSheet: Sendable {
                     ("identity_interval", time(meter.identityInterval), true),
                     ("quantities", meter.quantities.map(\.text).joined(separator: ", "), false),
                 ]
-                for (key, value, isShared) in values {
+                let fallback = meter.fallback.map { [("fallback", $0, false)] } ?? []
+                for (key, value, isShared) in values + fallback {
                     let isSaid = own.has(key) || key == "bus" || (isShared && map.has(key))
                     rows.append(
                         Row(

@@ -25,6 +25,11 @@ package struct PlanTable {
 
     private static func lines(_ meter: ConfiguredMeter) -> [String] {
         var lines = ["  meter \(meter.id), unit \(meter.unit), \(meter.profile.name)"]
+        if !meter.versions.isEmpty {
+            lines.append(
+                "    its firmware chooses: \(meter.versions.map(\.name).joined(separator: ", ")); "
+                    + "\(meter.profile.name) where none is for it")
+        }
         if let sunSpec = meter.profile.sunSpec {
             let models = sunSpec.models.map { String($0.id) }.joined(separator: ", ")
             lines.append(

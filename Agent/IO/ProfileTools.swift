@@ -118,6 +118,19 @@ package enum ProfileTools {
         return found
     }
 
+    /// Names of the profiles in one folder, without `.yaml`, sorted.
+    static func names(_ folder: String) throws(SettingsError) -> [String] {
+        try entries(folder).filter(isProfile).map { String($0.dropLast(5)) }
+    }
+
+    static func isFolder(_ path: String) -> Bool { isThere(path, as: S_IFDIR) }
+    static func isFile(_ path: String) -> Bool { isThere(path, as: S_IFREG) }
+
+    private static func isThere(_ path: String, as kind: mode_t) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == kind
+    }
+
     private static func isProfile(_ name: String) -> Bool {
         name.hasSuffix(".yaml") && !name.hasSuffix(".frames.yaml")
     }

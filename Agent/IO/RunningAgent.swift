@@ -83,7 +83,7 @@ package enum RunningAgent {
             ControlServer(listener: listener, context: context, log: log).run(stop: stop)
         }
         _ = try WorkerThread("shadow") {
-            var reader = ShadowReader(desk: context.desk, board: board.shadow, clock: clock, log: log)
+            var reader = ShadowReader(desk: context.desk, board: board, clock: clock, log: log)
             reader.run(stop: stop)
         }
         guard let metrics = settings.metrics else { return }

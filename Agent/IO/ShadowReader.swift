@@ -13,14 +13,17 @@ struct ShadowReader {
 
     private let desk: BusDesk
     private let board: ShadowBoard
+    /// A meter with the version of its profile that was chosen for it.
+    private let asRead: @Sendable (ConfiguredMeter) -> ConfiguredMeter
     private let clock: MachineClock
     private let log: Log
     /// Real milliseconds, by meter.
     private var nextAt: [Identifier: Int64] = [:]
 
-    init(desk: BusDesk, board: ShadowBoard, clock: MachineClock, log: Log) {
+    init(desk: BusDesk, board: StatusBoard, clock: MachineClock, log: Log) {
         self.desk = desk
-        self.board = board
+        self.board = board.shadow
+        asRead = { board.asRead($0) }
         self.clock = clock
         self.log = log
     }
@@ -28,7 +31,7 @@ struct ShadowReader {
     /// Until `stop` is closed.
     mutating func run(stop: Mailbox<Never>) {
         while stop.isOpen {
-            let plans = desk.plans
+            let plans = desk.plans.map { $0.with(asRead) }
             let meters = plans.flatMap(\.meters).filter { $0.shadow != nil }
             board.keep(meters)
             nextAt = nextAt.filter { entry in meters.contains { $0.id == entry.key } }

@@ -98,13 +98,17 @@ package final class StatusBoard: Sendable {
     var busStatuses: [BusStatus] {
         let instant = steadyNanoseconds()
         let (figures, recent) = (recorder.figures, recorder.recentFigures)
+        let latest = recorder.latest.answers
         return buses.withLock { $0 }.filter { figures.indices.contains($0.number) }.map { plan in
             BusStatus(
-                plan: plan, figures: figures[plan.number],
+                plan: plan.with { latest.meter($0) }, figures: figures[plan.number],
                 recent: recent.indices.contains(plan.number) ? recent[plan.number] : figures[plan.number],
                 instant: instant)
         }
     }
+
+    /// A meter with the version of its profile that was chosen for it.
+    func asRead(_ meter: ConfiguredMeter) -> ConfiguredMeter { recorder.latest.answers.meter(meter) }
 
     /// One JSON object on one line.
     package var json: String {

@@ -79,11 +79,24 @@ extension Profile {
     /// Of the profiles that fit a device, the one to prefer: the one that expects most of it (models, texts, firmware);
     /// then the best confirmed; then the one whose counters are widest; then by name. Nil: none fits.
     package static func choice(_ profiles: [Profile], for device: DeviceSigns) -> Profile? {
-        profiles.filter { $0.fits(device) }.max { a, b in
+        preferred(profiles.filter { $0.fits(device) })
+    }
+
+    /// Of profiles that all fit a device, by the same order.
+    package static func preferred(_ profiles: [Profile]) -> Profile? {
+        profiles.max { a, b in
             let (left, right) = (a.preference, b.preference)
             return left == right
                 ? b.name.utf8.lexicographicallyPrecedes(a.name.utf8) : left.lexicographicallyPrecedes(right)
         }
+    }
+
+    /// As ``fits(_:)``, and where the map is for some firmware only, the device said that it has one of them.
+    package func isFor(_ device: DeviceSigns) -> Bool {
+        guard fits(device) else { return false }
+        guard !firmware.isEmpty else { return true }
+        let version = device[.firmware] ?? ""
+        return !version.isEmpty && covers(firmware: version)
     }
 
     private var preference: [Int] { [closeness, Int(level.rawValue), counterRegisters] }

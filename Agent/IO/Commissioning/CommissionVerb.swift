@@ -25,7 +25,7 @@ struct RunningMeter {
         let plans = context.desk.plans
         for bus in plans {
             if let meter = bus.meters.first(where: { $0.id.text == id }) {
-                (self.meter, self.bus) = (meter, bus)
+                (self.meter, self.bus) = (context.board?.asRead(meter) ?? meter, bus)
                 return
             }
         }
@@ -71,6 +71,12 @@ private struct CommissionVisit {
         target = try RunningMeter(request, context)
         guard let serial = try request.words("serial") else {
             throw ControlRefusal("serial is missing: as it stands on the meter's label or display")
+        }
+        guard !target.meter.isReadWithFallback else {
+            throw ControlRefusal(
+                "no version of its profile is for \(target.meter.id): it is read with \(target.meter.profile.name) "
+                    + "meanwhile, and nobody's energy is billed by a guess. Add the profile for its firmware and reload"
+            )
         }
         self.serial = serial
         typed = try request.displayed([("import", .activeImport), ("export", .activeExport)])

@@ -52,12 +52,17 @@ struct MeterRead {
     private func read(
         _ meter: ConfiguredMeter, _ bus: BusPlan, _ line: ToolLine, _ caller: ControlCaller
     ) throws -> Int {
-        try caller.line("  meter \(meter.id), unit \(meter.unit), \(meter.profile.name)")
         let patience = bus.timing.timeout(meter.profile.limits).start
         let found = try Self.chain(meter, patience, line, caller)
         guard let chain = found else {
+            try caller.line("  meter \(meter.id), unit \(meter.unit), \(meter.profile.name)")
             try caller.line("    no SunSpec models found: is it this device, and does it speak SunSpec?")
             return 1
+        }
+        let meter = Self.version(meter, chain, patience, line, caller)
+        try caller.line("  meter \(meter.id), unit \(meter.unit), \(meter.profile.name)")
+        if meter.isReadWithFallback {
+            try caller.line("    NO VERSION of its profile is for this device: this one is the fallback")
         }
         let plan: MeterPlan
         do { plan = try MeterPlan(meter, chain: chain) } catch {
@@ -97,6 +102,24 @@ struct MeterRead {
             lines.append("  \(value.obis)  \(ValueText.of(value.value)) \(unit)")
         }
         return lines
+    }
+
+    /// With the version of its profile that is for the device; the fallback where it does not answer.
+    private static func version(
+        _ meter: ConfiguredMeter, _ chain: [SunSpecModel], _ patience: Int64, _ line: ToolLine, _ caller: ControlCaller
+    ) -> ConfiguredMeter {
+        guard !meter.versions.isEmpty else { return meter }
+        var search = VersionSearch(meter, chain: chain)
+        while true {
+            switch search.step {
+            case .chosen(let choice): return meter.read(with: choice)
+            case .read(let request):
+                guard !caller.isGone, let asked = ModbusRequest(request, unit: meter.unit) else { return meter }
+                let answer = line.ask(asked, patience: patience) { caller.isGone }.answer
+                guard answer.status <= SampleStatus.exceptionMax else { return meter }
+                search.answer(answer.status == SampleStatus.good ? answer.bytes : nil)
+            }
+        }
     }
 
     /// The models of a SunSpec device, nothing for other profiles; nil: none were found.
