@@ -39,6 +39,24 @@ final class Database {
 
     deinit { close() }
 
+    /// Lets each commit begin where a block of the disk does; call it before the log is opened.
+    ///
+    /// SQLite pads the log to a block after each commit where it must not trust that a write leaves its block's other bytes alone.
+    /// A commit that began in the middle of a block would write what the one before it synced there once more: flash is counted,
+    /// and a power cut could take it. `?psow=0` asks for the same and makes it write whole blocks of pages too.
+    func padLog() {
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file)
+        guard let file, let methods = file.pointee.pMethods else { return }
+        // Never freed: a connection whose last statement is not finalized yet closes later. A process opens two or three.
+        let own = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
+        own.initialize(to: methods.pointee)
+        // What a newer version adds is not copied, so it must not be looked for.
+        own.pointee.iVersion = min(own.pointee.iVersion, 3)
+        own.pointee.xDeviceCharacteristics = { _ in 0 }
+        file.pointee.pMethods = UnsafePointer(own)
+    }
+
     /// Closes the file; the last connection checkpoints.
     func close() {
         statements = [:]

@@ -113,6 +113,8 @@ package final class Keeper {
     /// Asked for, and not done yet.
     var exchange: MeterExchange?
     var commitAt: Int64
+    /// Commits since the agent's row was written.
+    var sinceKept = 0
     var statusSentAt: Int64 = .min
     var boardAt: Int64 = .min / 2
     /// As last said in the log.
@@ -296,12 +298,6 @@ package final class Keeper {
         return bodies.isEmpty ? nil : Unsigned(bodies: bodies, clock: clock, moment: moment)
     }
 
-    private func store(_ records: [ChainedRecord]) throws {
-        // Nothing new and nothing to remember: no write, flash is counted.
-        if records.isEmpty, agent == spool.agent, streams == spool.streams { return }
-        try spool.commit(records, agent: agent, streams: streams)
-    }
-
     /// After a failed write: whether it was applied and only the answer was lost.
     private func isDurable() throws -> Bool {
         do { try spool.reload() } catch let error as DatabaseError where !error.isDamaged { return false }
@@ -313,8 +309,8 @@ package final class Keeper {
         if !isWritable { log.line(.info, "the spool takes records again") }
         isWritable = true
         reserve.restore()
-        streams = spool.streams
         if let pending {
+            streams = spool.streams
             chain = pending.chain
             if let birth = pending.records.last(where: { $0.kind == .birth }) {
                 lastBirth = birth.envelope

@@ -67,7 +67,7 @@ package struct KeeperStart {
         planner = CommitPlanner(
             register: MeterRegister(meters), agentVersion: settings.agentVersion, replay: settings.replay,
             born: born?.withoutPredecessor, predecessor: predecessor, monotonic: now.monotonic)
-        noteCrash(born, settings, clock, now)
+        try noteCrash(born, settings, clock, now)
         var agent = spool.agent
         agent.isClean = false
         agent.session += 1
@@ -111,9 +111,11 @@ package struct KeeperStart {
         } catch { return nil }  // Unreadable: another birth explains the reads from here on.
     }
 
-    private mutating func noteCrash(_ born: Birth?, _ settings: KeeperSettings, _ clock: MachineClock, _ now: Moment) {
-        let before = spool.agent
-        guard let born, !before.isClean else { return }
+    private mutating func noteCrash(
+        _ born: Birth?, _ settings: KeeperSettings, _ clock: MachineClock, _ now: Moment
+    ) throws {
+        guard let born, !spool.agent.isClean else { return }
+        let before = try spool.lastCommit()
         let isComparable = settings.replay != nil || before.boot == clock.boot
         let speed = UInt64(settings.replay?.speed ?? 1)
         let lost =

@@ -17,9 +17,6 @@ package struct PlanFigures {
     private static let wireBytes: Int64 = 420
     /// Of a row in the spool beside its envelope.
     private static let rowBytes: Int64 = 120
-    private static let page: Int64 = 4_096
-    /// Pages that a commit writes beside its records: head, agent, the tables' inner pages.
-    private static let commitPages: Int64 = 4
 
     private let settings: AgentSettings
     private let buses: [BusPlan]
@@ -98,7 +95,10 @@ package struct PlanFigures {
     private var totals: [String] {
         let day = self.day
         let uplink = (day.bytes + day.records * Self.wireBytes) * 30
-        let flash = day.records * Self.commitPages * Self.page + 2 * (day.bytes + day.records * Self.rowBytes)
+        let written = Spool.writtenBytes(envelope: day.bytes / max(1, day.records))
+        // What the agent remembers now and then takes a block of its own at most.
+        let remembered = 86_400_000 / settings.commit / Int64(Keeper.keepEvery) * Spool.blockBytes
+        let flash = day.records * written + remembered
         let stored = max(1, day.bytes + day.records * Self.rowBytes)
         let room = Int64(settings.spool.bytesMax) / 10 * 9
         let mebibytes = settings.spool.bytesMax / 1_048_576
@@ -107,8 +107,8 @@ package struct PlanFigures {
             "records    \(day.records) a day of \(day.bytes / max(1, day.records)) bytes, encoded as they would be signed",
             "uplink     \(Self.megabytes(uplink)) MB a month: records, and \(Self.wireBytes) bytes each for MQTT, TLS, "
                 + "TCP and receipts",
-            "flash      \(Self.megabytes(flash)) MB a day: records twice (log and table), \(Self.commitPages) pages a "
-                + "commit, `commit` \(commit)",
+            "flash      \(Self.megabytes(flash)) MB a day: each record twice, in whole blocks into the log and then into the "
+                + "table, \(written) bytes a commit, `commit` \(commit)",
             "spool      \(room / stored) days without the collector until readings go: nine tenths of \(mebibytes) MiB",
             "assumed    a device answers within \(Self.answerMilliseconds) ms on a line and "
                 + "\(Self.networkMilliseconds) ms on a network; a SunSpec device has two reads of 60 registers",

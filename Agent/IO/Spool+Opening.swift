@@ -24,6 +24,7 @@ extension Spool {
     static func open(folder: String, gateway: Identifier, bytesMax: Int) throws -> (Spool, isFresh: Bool) {
         let file = file(folder)
         let database = try Database(path: file)
+        database.padLog()
         do {
             try set(database, file: file, bytesMax: bytesMax)
             let isFresh = try database.integer("PRAGMA user_version") == 0

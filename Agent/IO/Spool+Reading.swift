@@ -79,6 +79,17 @@ extension Spool {
             ])?.envelope
     }
 
+    /// Boot and uptime of the last commit: the last record says them, the agent's row is as old as thirty commits.
+    package func lastCommit() throws -> (boot: [UInt8], uptime: UInt64) {
+        if let stream = streams.last, stream.head > 0,
+            let clock = try record(covering: stream.head, in: stream)?.range(reason: "")?.lastClock,
+            clock.boot != agent.boot || clock.uptimeMilliseconds > agent.uptime
+        {
+            return (clock.boot, clock.uptimeMilliseconds)
+        }
+        return (agent.boot, agent.uptime)
+    }
+
     private func first(_ sql: String, _ values: [SQLValue]) throws -> StoredRecord? {
         let statement = try database.statement(sql)
         defer { statement.reset() }

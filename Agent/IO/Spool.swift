@@ -64,9 +64,19 @@ package struct StreamState: Hashable, Sendable {
     }
 }
 
-/// What the agent remembers beside its streams.
+extension [StreamState] {
+    /// The same streams, as long and as ended.
+    func differOnlyInReceipts(from others: [StreamState]) -> Bool {
+        count == others.count
+            && zip(self, others).allSatisfy {
+                ($0.id, $0.head, $0.link, $0.isEnded) == ($1.id, $1.head, $1.link, $1.isEnded)
+            }
+    }
+}
+
+/// What the agent remembers beside its streams, at the latest with every thirtieth commit.
 package struct AgentState: Hashable, Sendable {
-    /// Boot and uptime of the last commit.
+    /// Boot and uptime of the last commit that remembered them; ``Spool/lastCommit()`` says those of the very last.
     package var boot: [UInt8] = []
     package var uptime: UInt64 = 0
     /// Rises with every start.
@@ -80,6 +90,11 @@ package struct AgentState: Hashable, Sendable {
     package var keyListNumber: UInt64 = 0
 
     package init() {}
+
+    /// Whether a crash may forget what differs: receipts and checkpoints come again, the clock stands in the records.
+    func needsNoWriteAfter(_ kept: AgentState) -> Bool {
+        (session, isClean, keyListNumber) == (kept.session, kept.isClean, kept.keyListNumber)
+    }
 }
 
 /// A row of the spool: a signed record, or a range whose envelopes are gone.
@@ -129,8 +144,8 @@ package final class Spool {
     /// "KMsp" as PRAGMA application_id.
     static let applicationID: Int64 = 0x4B4D_7370
     /// Of a new file. What a commit changes is written by whole pages, twice: into the log, and when the log is folded in. Of a
-    /// hundred meters' ten kilobytes pages of 4 096 bytes made 40 written ones, these make 26.
-    static let pageBytes: Int64 = 1_024
+    /// hundred meters' nine kilobytes pages of 4 096 bytes make 35 written ones, of 1 024 bytes 26, these make 22.
+    static let pageBytes: Int64 = 512
     /// The log is folded into the file when it has so many bytes: seldom, and less than the reserve.
     static let logBytes: Int64 = 1_638_400
     /// Records of one stream: position = ordinal × 2^40 + number.
@@ -173,11 +188,15 @@ package final class Spool {
 
     // MARK: Writing
 
-    /// Appends signed records to the last stream and remembers `agent` and `streams`, all or nothing, durable on return.
+    /// Appends signed records to the last stream and remembers `streams`, all or nothing, durable on return.
+    ///
+    /// - Parameter keepsAgent: `agent` is remembered too.
     ///
     /// If this throws, the records may still be in place: the power failed, or only the answer was lost.
     /// ``reload()`` tells, and ``hasRecords(through:link:)`` compares.
-    package func commit(_ records: [ChainedRecord], agent: AgentState, streams: [StreamState]) throws {
+    package func commit(
+        _ records: [ChainedRecord], agent: AgentState, streams: [StreamState], keepsAgent: Bool = true
+    ) throws {
         var after = streams
         try write(records.isEmpty ? .remember : .commit) {
             for record in records {
@@ -189,9 +208,9 @@ package final class Spool {
                 after[after.count - 1] = current
             }
             for stream in after { try store(stream) }
-            try store(agent)
+            if keepsAgent { try store(agent) }
         }
-        self.agent = agent
+        if keepsAgent { self.agent = agent }
         self.streams = after
     }
 

@@ -74,7 +74,7 @@ struct SpoolTests {
         switch write {
         case .commit: try bench.commit()
         case .remember:
-            try bench.keeper.receive(receipt: try bench.receipt(through: 2)); try bench.keeper.commit(isFinal: false)
+            try bench.keeper.receive(receipt: try bench.receipt(through: 2)); try bench.keeper.commit(isFinal: true)
         case .forget: for _ in 0..<600 where fired < 2 { try bench.commit(reads: 40, words: 240) }
         case .storeSkip:
             let stream = bench.keeper.streams[0]

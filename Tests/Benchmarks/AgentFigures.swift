@@ -155,11 +155,12 @@ final class BenchYard {
             isOneLine
             ? ["  - tcp: 127.0.0.1:\(meterPort)", "    meters:"] + (1...meters).map { "      - \(meter($0))" }
             : (1...meters).flatMap { ["  - tcp: 127.0.0.\($0):\(meterPort)", "    meters: [\(meter($0))]"] }
-        try startAgent(buses: buses, profiles: profiles)
+        try startAgent(configuration: try configure(buses: buses, profiles: profiles))
     }
 
     /// - Parameter buses: lines below `buses:`.
-    func startAgent(buses: [String], profiles: String, more: [String] = []) throws {
+    /// - Returns: path of the configuration.
+    func configure(buses: [String], profiles: String, more: [String] = []) throws -> String {
         let lines =
             [
                 "gateway: \(gateway)", "key: \(place.file("gateway.pem"))", "key_list: \(place.file("key-list.cbor"))",
@@ -168,8 +169,12 @@ final class BenchYard {
             ] + more + ["buses:"] + buses
         try (lines.joined(separator: "\n") + "\n").write(
             toFile: place.file("agent.yaml"), atomically: true, encoding: .utf8)
+        return place.file("agent.yaml")
+    }
+
+    func startAgent(configuration path: String) throws {
         agent = try ChildProcess(
-            try Workplace.agent(), ["run", "--config", place.file("agent.yaml")], outputPath: place.file("agent.log"))
+            try Workplace.agent(), ["run", "--config", path], outputPath: place.file("agent.log"))
     }
 
     private func profilesWithoutTurnaround() throws -> String {

@@ -1,7 +1,8 @@
-// What the agent writes to flash in a day. Measured over minutes in which as many commits happen as in a longer time: a commit
-// of one sample of each meter each second writes what one each 10 s, or each minute, writes; what is remembered by the clock
-// rather than by the commit is written too often here, not too seldom.
+// What the agent writes to flash in a day, beside what `plan` says. Measured over minutes in which as many commits happen as in a
+// longer time: a commit of one sample of each meter each second writes what one each 10 s, or each minute, writes. A whole run
+// counts, from a start to the end of the process, when what stands in the log was folded into the table.
 
+internal import Foundation
 internal import Kit
 
 enum FlashFigures {
@@ -19,23 +20,52 @@ enum FlashFigures {
         let plant = try FloatPlant.Running(endpoints: endpoints)
         let yard = try BenchYard()
         defer { withExtendedLifetime((plant, yard)) {} }
-        try yard.startAgent(buses: yard.floatBuses(plant.ports, units: 5), interval: "1s", commit: "1s")
+        let buses = yard.floatBuses(plant.ports, units: 5)
+        try yard.startAgent(buses: buses, interval: "1s", commit: "1s")
         let collector = try yard.collector()
+        // The first birth and every meter's identity belong to no day.
         try collector.run(until: .now + warmUp)
-        guard let agent = yard.agent, agent.poll() == nil else {
-            throw KitError("the agent does not run:\n\(try yard.agentLog().suffix(2_000))")
-        }
-        let (before, records, bytes) = (try ProcessFigures("\(agent.pid)"), collector.records, collector.envelopeBytes)
+        _ = try end(yard)
+        let (records, bytes) = (collector.records, collector.envelopeBytes)
+        guard records > 0 else { throw KitError("the agent commits nothing:\n\(try yard.agentLog().suffix(2_000))") }
+        try yard.startAgent(buses: buses, interval: "1s", commit: "1s")
         try collector.run(until: .now + .seconds(seconds))
-        let after = try ProcessFigures("\(agent.pid)")
+        let written = try end(yard)
+        try collector.run(until: .now + .seconds(2))
         let commits = Double(collector.records - records)
         guard commits > 0 else { throw KitError("the agent commits nothing") }
-        let day = (after.written - before.written) / commits * 86_400 / Double(every) / 1e6
+        let day = written / commits * 86_400 / Double(every) / 1e6
         let raw = Double(endpoints * 5 * FloatPlant.values * 4) * 86_400 / Double(every) / 1e6
         let envelopes = Double(collector.envelopeBytes - bytes) / commits * 86_400 / Double(every) / 1e6
         return Row(
             "flash", "\(name), written a day", Figure.number(day) + " MB", limit: "\(limit) MB",
-            "scaled from \(Int(commits)) commits in \(seconds) s; raw words \(Figure.number(raw)) MB, signed envelopes "
-                + "\(Figure.number(envelopes)) MB of it")
+            "`plan` says \(try plan(yard, buses, every)); scaled from \(Int(commits)) commits; raw words "
+                + "\(Figure.number(raw)) MB, signed envelopes \(Figure.number(envelopes)) MB of it")
+    }
+
+    /// Ends the agent in order. What it wrote in all is asked before the process is reaped.
+    private static func end(_ yard: BenchYard) throws -> Double {
+        guard let agent = yard.agent else { throw KitError("no agent") }
+        agent.kill(SIGTERM)
+        var info = siginfo_t()
+        guard waitid(P_PID, id_t(agent.pid), &info, WEXITED | WNOWAIT) == 0 else { throw KitError("no agent ended") }
+        let written = try ProcessFigures("\(agent.pid)").written
+        guard agent.poll() == .exited(0) else {
+            throw KitError("the agent did not end in order:\n\(try yard.agentLog().suffix(2_000))")
+        }
+        return written
+    }
+
+    /// What `plan` predicts for the interval that is meant: `12.3 MB`.
+    private static func plan(_ yard: BenchYard, _ buses: [String], _ every: Int) throws -> String {
+        let path = try yard.configure(buses: buses, interval: "\(every)s", commit: "10s")
+        let asked = try ChildProcess(
+            try Workplace.agent(), ["plan", "--config", path], outputPath: yard.place.file("plan.log"))
+        while asked.poll() == nil { usleep(50_000) }
+        let line = try asked.output.split(separator: "\n").first { $0.hasPrefix("flash") }
+        guard let words = line?.split(separator: " "), words.count > 2 else {
+            throw KitError("plan says nothing of flash:\n\(try asked.output)")
+        }
+        return "\(words[1]) \(words[2])"
     }
 }

@@ -6,6 +6,11 @@ internal import Kit
 extension BenchYard {
     /// An agent whose meters have nothing but twenty floats.
     func startAgent(buses: [String], interval: String, commit: String) throws {
+        try startAgent(configuration: try configure(buses: buses, interval: interval, commit: commit))
+    }
+
+    /// - Returns: path of its configuration.
+    func configure(buses: [String], interval: String, commit: String) throws -> String {
         let folder = place.file("profiles")
         try FileManager.default.createDirectory(atPath: folder + "/bench", withIntermediateDirectories: true)
         let head = [
@@ -20,7 +25,7 @@ extension BenchYard {
         }
         try ((head + values).joined(separator: "\n") + "\n").write(
             toFile: folder + "/bench/floats.yaml", atomically: true, encoding: .utf8)
-        try startAgent(
+        return try configure(
             buses: buses, profiles: folder, more: ["interval: \(interval)", "commit: \(commit)"])
     }
 
