@@ -32,7 +32,8 @@ extension Keeper {
                 log.line(.warning, "broker not reached", [("reason", reason.description)], limit: "")
             }
             window.disconnected()
-            let isRivalled = session?.stats.isRivalled ?? false
+            // Who may have no topic is thrown out again and again: that is no rival.
+            let isRivalled = evidence.refusal == nil && session?.stats.isRivalled ?? false
             if isRivalled, !isRivalTold {
                 log.line(
                     .error, "another client uses this gateway's id; coming back ever less often",
@@ -40,6 +41,7 @@ extension Keeper {
             }
             isRivalTold = isRivalled
         case .subscribed(let refused):
+            evidence.subscribed(refused: refused.first?.reason.description)
             for filter in refused {
                 log.line(
                     .error, "broker refuses a subscription",

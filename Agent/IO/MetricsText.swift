@@ -42,6 +42,7 @@ extension StatusBoard {
             ("resends_total", .counter, "Times that no receipt came in time.", Int64(now.resends)),
             ("broker_connected", .gauge, "1 while connected.", now.isConnected ? 1 : 0),
             ("broker_rival", .gauge, "1 while another client seems to use our id.", now.broker.isRivalled ? 1 : 0),
+            ("broker_refuses", .gauge, "1 while our topics are refused.", now.evidence.refusal == nil ? 0 : 1),
             ("sessions_taken_over_total", .counter, "Said by the broker.", Int64(clamping: now.broker.takenOver)),
             ("spool_bytes", .gauge, "Bytes in use.", Int64(now.spoolBytes)),
             ("spool_bytes_max", .gauge, "Bytes allowed.", Int64(now.spoolBytesMax)),

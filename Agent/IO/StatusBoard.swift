@@ -190,6 +190,7 @@ extension Keeper {
         figures.resends = window.timeouts
         figures.isConnected = window.isConnected
         figures.broker = BrokerFigures(session, certificateEnds: certificateEnds)
+        if evidence.refusal != nil { figures.broker.isRivalled = false }
         figures.secondsSinceReceipt = receiptReceivedAt.map { (now - $0) / 1000 }
         figures.session = agent.session
         // A figure for people: when it cannot be had, the commit says why.
@@ -199,6 +200,7 @@ extension Keeper {
         figures.isSalvaging = holdsBack
         figures.unbelieved = unbelieved
         figures.evidence = evidence
+        figures.evidence.isRivalled = figures.broker.isRivalled
         (figures.clockSteps, figures.clockStepMax) = clockSteps
         figures.enrolment = enrolment.figures
         figures.doubts = doubts

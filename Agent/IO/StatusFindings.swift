@@ -21,10 +21,19 @@ extension StatusBoard {
         if let refusal = service.refusal { lines.append("the last configuration was refused: \(refusal)") }
         let answers = latest.answers
         for bus in busStatuses { lines += wrong(bus, answers) }
-        if !now.isConnected { lines.append("not connected to the broker; what is read is kept") }
+        lines += uplink(now)
         let differing = shadow.lines.count { $0.tally.since == nil && $0.tally.difference != nil }
         if differing > 0 { lines.append("\(differing) quantities of shadow profiles differ: kilomint-agent shadow") }
         return lines
+    }
+
+    private func uplink(_ now: AgentFigures) -> [String] {
+        if now.evidence.refusal != nil {
+            return ["the broker gives this gateway no topic: revoked, or not known? What is read is kept"]
+        }
+        guard !now.isConnected else { return [] }
+        let reason = now.evidence.reason
+        return ["not connected to the broker\(reason.isEmpty ? "" : ": \(reason)"); what is read is kept"]
     }
 
     private func wrong(_ bus: BusStatus, _ answers: LatestAnswers) -> [String] {

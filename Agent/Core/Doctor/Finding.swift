@@ -75,6 +75,8 @@ package enum FindingID: String, CaseIterable, Hashable, Sendable {
     case certificateExpired = "certificate-expired"
     case certificateExpiring = "certificate-expiring"
     case certificateName = "certificate-name"
+    case notAdmitted = "not-admitted"
+    case clientRival = "client-rival"
     case brokerUnreachable = "broker-unreachable"
     case packetsTooLarge = "packets-too-large"
     case idleCut = "idle-cut"

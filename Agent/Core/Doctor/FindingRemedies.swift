@@ -82,6 +82,11 @@ extension FindingID {
         case .certificateMissing: "Enrol the gateway, or correct the path in `mqtt`."
         case .certificateExpired, .certificateExpiring: "Renew it: kilomint-agent renew, and look at its timer."
         case .certificateName: "This is another gateway's certificate: enrol this gateway anew."
+        case .notAdmitted:
+            "It is revoked or not known: ask the operator. A box that is to go on enrols with a new code and, where its "
+                + "key was revoked, a new key."
+        case .clientRival:
+            "Find the second program or cloned disk; if somebody copied it, have the gateway revoked and enrolled anew."
         case .brokerUnreachable: "Check SIM, APN, firewall and name server; outbound TCP must be open."
         case .packetsTooLarge:
             "Lower the MTU of the interface (ip link set dev wwan0 mtu 1300) and make it permanent, or let ICMP through."

@@ -7,7 +7,7 @@ extension FindingID {
             .speedOrParity, .lineSilent, .secondMaster, .addressClash, .unitWrong, .gatewayNoAnswer, .timeoutShort,
             .clientRefused, .registersRefused, .meterSilent, .serialTwice, .directionReversed, .phasesSum,
             .energyPower, .diskReadOnly, .diskFull, .certificateMissing, .certificateExpired, .certificateName,
-            .brokerUnreachable, .packetsTooLarge:
+            .notAdmitted, .clientRival, .brokerUnreachable, .packetsTooLarge:
             .problem
         case .agentNotRunning, .ttyRival, .cycleTooShort, .notCommissioned, .diskSlow, .spoolVolatile,
             .clockUnsynchronised, .clockStepped, .certificateExpiring, .idleCut, .simQuota:
@@ -56,8 +56,8 @@ extension FindingID {
         case .frequencyOdd: "the frequency is not plausible"
         case .valueStuck: "a value never changes"
         case .diskReadOnly, .diskFull, .diskSlow, .spoolVolatile, .clockUnsynchronised, .clockStepped,
-            .certificateMissing, .certificateExpired, .certificateExpiring, .certificateName,
-            .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
+            .certificateMissing, .certificateExpired, .certificateExpiring, .certificateName, .notAdmitted,
+            .clientRival, .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
             machineName
         }
     }
@@ -75,6 +75,8 @@ extension FindingID {
         case .certificateExpired: "the certificate has expired"
         case .certificateExpiring: "the certificate expires soon"
         case .certificateName: "the certificate is another gateway's"
+        case .notAdmitted: "the broker gives this gateway no topic"
+        case .clientRival: "another client uses this gateway's id"
         case .brokerUnreachable: "the broker is not reached"
         case .packetsTooLarge: "large packets vanish on the way (MTU)"
         case .idleCut: "the network cuts idle connections"

@@ -18,6 +18,10 @@ package struct UplinkEvidence: Hashable, Sendable {
     package private(set) var failures = 0
     /// Why the last one failed or ended.
     package private(set) var reason = ""
+    /// Why the broker does not let us have our own topics; nil while it does.
+    package private(set) var refusal: String?
+    /// Another client seems to use our id.
+    package var isRivalled = false
     package private(set) var bytesSent: Int64 = 0
     private var connectedAt: Int64?
     private var heardAt: Int64 = 0
@@ -26,12 +30,17 @@ package struct UplinkEvidence: Hashable, Sendable {
     package init() {}
 
     package var isConnected: Bool { connectedAt != nil }
+    /// The last attempt ended with the handshake.
+    private var isDistrusted: Bool { reason.hasPrefix("TLS") }
 
     package mutating func connected(now: Int64) {
         connectedAt = now
         heardAt = now
         failures = 0
     }
+
+    /// The broker answered what we subscribed to.
+    package mutating func subscribed(refused reason: String?) { refusal = reason }
 
     /// A receipt, an acknowledgement, any message.
     package mutating func heard(now: Int64) { heardAt = now }
@@ -146,6 +155,9 @@ package struct UplinkFacts: Hashable, Sendable {
 extension UplinkEvidence {
     /// Connections that must have died alike before it is called a rule.
     static let cutsMin = 3
+    private static let distrusted =
+        "The network is fine; one of the two does not believe the other. Whose server is this? Compare with the operator's "
+        + "CA, then the clock; if the operator has a new CA, enrol with a new code."
 
     /// - Parameters:
     ///   - keepAlive: real milliseconds.
@@ -163,8 +175,15 @@ extension UplinkEvidence {
                         + "of silence; keep_alive is \(keepAlive / 1000) s",
                     remedy: "Set `mqtt.keep_alive` to \(max(5, least / 2000))s or less, so that the path stays known."))
         }
+        if let refusal { found.append(Finding(.notAdmitted, broker, refusal)) }
+        if isRivalled {
+            found.append(Finding(.clientRival, broker, "the broker ends one session after the other: \(reason)"))
+        }
         if !isConnected, failures >= 3 {
-            found.append(Finding(.brokerUnreachable, broker, "the agent failed \(failures) times in a row: \(reason)"))
+            found.append(
+                Finding(
+                    .brokerUnreachable, broker, "the agent failed \(failures) times in a row: \(reason)",
+                    remedy: isDistrusted ? Self.distrusted : nil))
         }
         if let quota, let month = bytesAMonth(now: now), month > quota {
             found.append(

@@ -148,6 +148,22 @@ struct MachineRulesTests {
         #expect(found.map(\.id) == (isCut ? [.idleCut] : []), "\(found)")
     }
 
+    @Test func whoMayHaveNoTopicAndWhoHasARival() {
+        var evidence = UplinkEvidence()
+        let ids = { evidence.findings(broker: "b", keepAlive: 30_000, quota: nil, now: 0).map(\.id) }
+        evidence.connected(now: 0)
+        evidence.subscribed(refused: "not authorised")
+        #expect(ids() == [.notAdmitted])
+        // Thrown out and back: what was refused stands until the broker says otherwise.
+        evidence.disconnected("closed", now: 1)
+        evidence.connected(now: 2)
+        #expect(ids() == [.notAdmitted])
+        evidence.subscribed(refused: nil)
+        #expect(ids() == [])
+        evidence.isRivalled = true
+        #expect(ids() == [.clientRival])
+    }
+
     @Test func failuresAndVolume() {
         var evidence = UplinkEvidence()
         for _ in 0..<2 { evidence.disconnected("no route", now: 0) }
@@ -155,6 +171,10 @@ struct MachineRulesTests {
         evidence.disconnected("no route", now: 0)
         let found = evidence.findings(broker: "b", keepAlive: 30_000, quota: nil, now: 0)
         #expect(found.map(\.evidence) == ["the agent failed 3 times in a row: no route"])
+        evidence.disconnected("TLS: unknown CA", now: 0)
+        let distrusted = evidence.findings(broker: "b", keepAlive: 30_000, quota: nil, now: 0)
+        #expect(distrusted.map(\.id) == [.brokerUnreachable])
+        #expect(distrusted[0].remedy.contains("does not believe") && !found[0].remedy.contains("does not believe"))
         evidence.connected(now: 0)
         for _ in 0..<10 { evidence.sent(bytes: 99_920, now: 0) }
         #expect(evidence.bytesAMonth(now: 599_999) == nil)
