@@ -13,14 +13,16 @@ struct BusLine {
         var timeout: AnswerTimeout
     }
 
-    /// A late answer is waited for so long at most before the same is asked again.
-    private static let owedMillisecondsMax: Int64 = 2_000
+    /// Questions asked before another one, so that no late answer is taken for its.
+    private static let probesMax = 3
 
     private let connection: ModbusConnection
     private var devices: [UInt8: Device]
     private var lastUnit: UInt8?
-    /// A request on a line without transactions that failed: its answer may come late.
-    private var owed: (request: ModbusRequest, until: Int64)?
+    /// By unit, on a line without transactions. Only looked up.
+    private var owed: [UInt8: OwedAnswers] = [:]
+    /// By unit: what its plan asks. Only looked up.
+    private var known: [UInt8: [ModbusRequest]] = [:]
     private let isRTU: Bool
     /// Between two devices, ms; nil: as their profiles say.
     private let turnaround: Int64?
@@ -49,7 +51,8 @@ struct BusLine {
     }
 
     /// The device is read with another profile from here on: its pauses count, what was learned of its latency stays.
-    mutating func use(_ limits: Profile.Limits, unit: UInt8) {
+    mutating func use(_ limits: Profile.Limits, unit: UInt8, requests: [ModbusRequest]) {
+        known[unit] = requests
         guard let device = devices[unit] else { return }
         devices[unit] = Device(limits: adjusted(limits), timeout: device.timeout)
     }
@@ -83,12 +86,6 @@ struct BusLine {
             let pause = lastUnit == request.unit ? limits.pauseMilliseconds : limits.turnaroundMilliseconds
             instant = quietSince + Int64(pause) * 1_000_000
         }
-        // Neighbours differ in length where the schedule can make them; where not, the late answer is waited for.
-        if let owed, owed.request.unit == request.unit, owed.request.function == request.function,
-            owed.request.count == request.count
-        {
-            instant = max(instant, owed.until)
-        }
         return instant == .min ? 0 : max(0, instant - steadyNanoseconds())
     }
 
@@ -97,35 +94,68 @@ struct BusLine {
         (rest(before: request) + Int64(8 + request.answerMax + 3) * character + 999_999) / 1_000_000
     }
 
+    /// On a line a question whose answer an owed one could be taken for is asked after another one.
+    ///
     /// - Parameter milliseconds: the longest that others can wait; nil: as long as the device needs.
     mutating func ask(_ request: ModbusRequest, within milliseconds: Int64? = nil) -> ModbusAnswer {
         let given = devices[request.unit]?.timeout.milliseconds ?? AnswerTimeout.startDefault
+        let patience = min(given, milliseconds ?? .max)
+        if let answer = unsure(of: request, within: patience) { return learned(request, answer, nil) }
         let connects = connection.figures.connects
         let began = steadyNanoseconds()
-        let answer = connection.ask(request, within: min(given, milliseconds ?? .max))
-        let ended = steadyNanoseconds()
+        let answer = connection.ask(request, within: patience)
+        let took = (steadyNanoseconds() - began) / 1000
+        settle(request, answer)
+        return learned(request, answer, connections(since: connects) == 0 ? took : nil)
+    }
+
+    /// - Parameter took: microseconds, where they say something about the device.
+    private mutating func learned(_ request: ModbusRequest, _ answer: ModbusAnswer, _ took: Int64?) -> ModbusAnswer {
         if answer.status == SampleStatus.timeout {
             devices[request.unit]?.timeout.timedOut()
-        } else if answer.status <= SampleStatus.exceptionMax, connections(since: connects) == 0 {
+        } else if answer.status <= SampleStatus.exceptionMax, let took {
             // With the time on a serial line: four times as much of it is a bound as good.
-            devices[request.unit]?.timeout.answered(after: (ended - began) / 1000)
+            devices[request.unit]?.timeout.answered(after: took)
         }
-        settle(request, answer, given: given, ended)
         return answer
     }
 
     /// What a person asked for: how long it took teaches nothing about how long the schedule's reads take.
     mutating func askOnce(_ request: ModbusRequest, within milliseconds: Int64) -> ModbusAnswer {
-        let answer = connection.ask(request, within: milliseconds)
-        settle(request, answer, given: devices[request.unit]?.timeout.milliseconds ?? milliseconds, steadyNanoseconds())
+        let until = steadyNanoseconds() + milliseconds * 1_000_000
+        if let answer = unsure(of: request, within: milliseconds) { return answer }
+        let answer = connection.ask(request, within: max(1, (until - steadyNanoseconds()) / 1_000_000))
+        settle(request, answer)
         return answer
     }
 
-    private mutating func settle(_ request: ModbusRequest, _ answer: ModbusAnswer, given: Int64, _ ended: Int64) {
-        let patience = min(given, Self.owedMillisecondsMax) * 1_000_000
-        owed = isRTU && answer.status > SampleStatus.exceptionMax ? (request, ended + patience) : nil
+    /// Makes sure that nothing owed can be taken for the answer to `request`.
+    ///
+    /// - Returns: nil: it may be asked. Else what came instead of an answer.
+    private mutating func unsure(of request: ModbusRequest, within milliseconds: Int64) -> ModbusAnswer? {
+        guard isRTU else { return nil }
+        for _ in 0..<Self.probesMax {
+            let now = steadyNanoseconds() / 1_000_000
+            guard let debts = owed[request.unit], debts.couldMistake(request, now: now) else { return nil }
+            guard let probe = debts.probe(before: request, known: known[request.unit] ?? [], now: now) else { break }
+            let answer = connection.ask(probe, within: milliseconds)
+            settle(probe, answer)
+            guard answer.status <= SampleStatus.exceptionMax else { return answer }
+            sleepUntil(quietSince + Int64(devices[request.unit]?.limits.pauseMilliseconds ?? 0) * 1_000_000)
+        }
+        let now = steadyNanoseconds() / 1_000_000
+        let isOwed = owed[request.unit]?.couldMistake(request, now: now) ?? false
+        return isOwed ? ModbusAnswer(status: SampleStatus.timeout) : nil
+    }
+
+    private mutating func settle(_ request: ModbusRequest, _ answer: ModbusAnswer) {
+        quietSince = steadyNanoseconds()
         lastUnit = request.unit
-        quietSince = ended
+        // What was never sent is not owed.
+        guard isRTU, answer.status != SampleStatus.connectFailed else { return }
+        owed[request.unit, default: OwedAnswers()].finished(
+            request, isAnswered: answer.status == SampleStatus.good,
+            isRefused: (1...SampleStatus.exceptionMax).contains(answer.status), now: quietSince / 1_000_000)
     }
 
     private func connections(since before: UInt64) -> UInt64 { connection.figures.connects - before }

@@ -189,8 +189,9 @@ package struct BusRunner {
         recorder.notice(.planned(plan), bus: self.plan.number)
         schedule.retire(meter: meter.index)
         schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce), now: clock.now().utc)
-        line.use(meter.profile.limits, unit: meter.unit)
-        requests += plan.reads.compactMap { ModbusRequest($0.planned.request, unit: meter.unit) }
+        let asked = plan.reads.compactMap { ModbusRequest($0.planned.request, unit: meter.unit) }
+        line.use(meter.profile.limits, unit: meter.unit, requests: asked)
+        requests += asked
         meters[index].chain = chain
         meters[index].generation += 1
         meters[index].identityWords = [:]
