@@ -35,14 +35,19 @@ enum Commands {
         case nil, "--help", "-h", "help": print(Help.text)
         case "version", "--version": print(agentVersion)
         case "run":
-            let arguments = try Arguments(rest, options: ["config"])
-            let settings = try settings(arguments)
-            try RunningAgent.run(try AgentParts(settings, key: try AgentParts.key(settings)))
+            let start = try RemoteStart(path: try Arguments(rest, options: ["config"]).required("config"))
+            let key = try AgentParts.key(start.settings)
+            try RunningAgent.run(
+                try AgentParts(start.settings, key: key, readsAtOnce: start.isOnTrial), remote: start)
         case "init": try initialise(rest)
         case "enroll": try enroll(rest)
         case "renew": try renew(rest)
         case "config" where rest.first == "check": try checkConfiguration(Array(rest.dropFirst()))
         case "config" where rest.first == "show": try showConfiguration(Array(rest.dropFirst()))
+        case "config" where rest.first == "rollback":
+            let settings = try Tool.settings(
+                try Arguments(Array(rest.dropFirst()), options: ["config"]), isNeeded: true)
+            try Tool.run(ControlRequest("rollback"), settings, onlyRunning: true) { print($0) }
         case "profile": try profile(rest)
         case "read": try read(rest)
         case "identify": try identify(rest)

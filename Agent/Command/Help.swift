@@ -20,6 +20,7 @@ enum Help {
           kilomint-agent config check --config FILE  check everything the configuration names, print the plan
           kilomint-agent config show --config FILE [--origin]
                                                      every value as it takes effect, and where it comes from
+          kilomint-agent config rollback             take back what was configured from afar
           kilomint-agent status                      how the running agent is
           kilomint-agent watch                       its values, as a table that lives
           kilomint-agent read                        read meters or any registers once, print words and values

@@ -15,6 +15,13 @@ package struct UplinkWindow: Sendable {
         package var bytesPerSecondMax: Int64 = 262_144
 
         package init() {}
+
+        /// What may change while connected: how many may be under way is agreed with the broker at the start.
+        package mutating func take(_ other: Limits) {
+            resendAfter = other.resendAfter
+            resendAfterMax = other.resendAfterMax
+            bytesPerSecondMax = other.bytesPerSecondMax
+        }
     }
 
     private struct Sent {
@@ -22,7 +29,7 @@ package struct UplinkWindow: Sendable {
         let bytes: Int
     }
 
-    package let limits: Limits
+    package private(set) var limits: Limits
     package private(set) var receipted: UInt64
     /// The number to send next.
     package private(set) var next: UInt64
@@ -51,6 +58,12 @@ package struct UplinkWindow: Sendable {
         sentThrough = receipted
         allowance = limits.bytesPerSecondMax
         allowanceAt = now
+    }
+
+    /// Other limits from here on: for waits that begin later.
+    package mutating func change(_ new: Limits) {
+        limits = new
+        allowance = min(allowance, new.bytesPerSecondMax)
     }
 
     package var inFlightCount: Int { inFlight.count }

@@ -56,7 +56,7 @@ extension AgentParts {
             password: password,
             tls: try tls(mqtt),
             will: MQTTWill(topic: topics.status, payload: offline.encoded),
-            subscriptions: [MQTTSubscription(topics.receipt)])
+            subscriptions: [MQTTSubscription(topics.receipt), MQTTSubscription(topics.command)])
         options.alternates = mqtt.alternates
         options.keepAliveSeconds = mqtt.keepAliveSeconds
         options.inFlightMax = settings.limits.recordsMax + 8

@@ -14,22 +14,28 @@ package struct AgentParts {
     package let meters: [ConfiguredMeter]
     package let buses: [BusPlan]
 
-    /// - Parameter key: opened already; nil: it is opened here.
+    /// - Parameters:
+    ///   - key: opened already; nil: it is opened here.
+    ///   - readsAtOnce: every read is asked once immediately; in replay always.
     /// - Throws: ``SettingsError`` naming the key whose file is at fault.
-    package init(_ settings: AgentSettings, key: PrivateKey? = nil) throws(SettingsError) {
+    package init(
+        _ settings: AgentSettings, key: PrivateKey? = nil, readsAtOnce: Bool = false
+    ) throws(SettingsError) {
         self.settings = settings
         do throws(KeyError) { self.key = if let key { key } else { try PrivateKey.load(settings.key) } } catch {
             throw settings.error("key", settings.key.description, error.description)
         }
-        (meters, buses) = try Self.buses(settings)
+        (meters, buses) = try Self.buses(settings, readsAtOnce: readsAtOnce)
     }
 
     /// The meters and buses alone, for commands that need no keys.
-    package static func buses(_ settings: AgentSettings) throws(SettingsError) -> ([ConfiguredMeter], [BusPlan]) {
+    package static func buses(
+        _ settings: AgentSettings, readsAtOnce: Bool = false
+    ) throws(SettingsError) -> ([ConfiguredMeter], [BusPlan]) {
         var library = MeterProfiles(settings)
         var meters: [ConfiguredMeter] = []
         var buses: [BusPlan] = []
-        let isReplay = settings.clock != .real
+        let readsAtOnce = readsAtOnce || settings.clock != .real
         for bus in settings.buses {
             var behind: [ConfiguredMeter] = []
             for meter in bus.meters {
@@ -46,7 +52,7 @@ package struct AgentParts {
             buses.append(
                 BusPlan(
                     number: buses.count, endpoint: bus.place, timing: bus.timing, meters: behind,
-                    boundary: settings.boundary, readsAtOnce: isReplay))
+                    boundary: settings.boundary, readsAtOnce: readsAtOnce))
             meters += behind
         }
         return (meters, buses)

@@ -82,6 +82,8 @@ package struct AgentSettings: Sendable {
     package var access: ControlAccess
     /// Nil: no figures for Prometheus.
     package var metrics: Metrics?
+    /// What may be changed from afar: nothing unless the file says so.
+    package var remote: Remote
     package var buses: [Bus]
 }
 
@@ -111,6 +113,7 @@ extension AgentSettings {
         access = try ControlAccess(map)
         metrics = nil
         if let value = map.optional("metrics") { metrics = try Metrics(try value.map()) }
+        remote = try Remote(map.optional("remote"))
         let interval = try map.optional("interval")?.milliseconds(in: Self.intervals) ?? 60_000
         let identity = try map.optional("identity_interval")?.milliseconds(in: Self.identityIntervals) ?? 3_600_000
         buses = []

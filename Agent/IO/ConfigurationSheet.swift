@@ -2,6 +2,7 @@
 // only the paths are shown.
 
 internal import AgentCore
+internal import Evidence
 internal import Keys
 internal import MQTT
 internal import Metering
@@ -13,7 +14,7 @@ package struct ConfigurationSheet: Sendable {
     package struct Row: Hashable, Sendable {
         package let key: String
         package let value: String
-        /// `site file` or `default`, or `enrolment` for what the enrolled folder brings.
+        /// `site file` or `default`, `enrolment` for what the enrolled folder brings, or `remote version N`.
         package let origin: String
     }
 
@@ -21,11 +22,17 @@ package struct ConfigurationSheet: Sendable {
 
     /// - Throws: ``SettingsError`` for a file that cannot be used.
     package init(path: String) throws(SettingsError) {
-        let map = try SettingsFile.load(path: path)
-        let settings = try AgentSettings(map)
+        let site = try SiteFile(path: path)
+        let remote = Remote(site)
+        let map = try site.map(over: remote.part)
+        let settings = try site.settings(over: remote.version)
         var rows = Self.general(settings, map)
         rows += try Self.broker(settings, map) + Self.limits(settings, map)
-        rows += try Self.buses(settings, map)
+        rows = rows.map {
+            remote.part?.has($0.key) == true ? Row(key: $0.key, value: $0.value, origin: remote.name) : $0
+        }
+        rows += Self.remote(site.settings.remote, remote, map)
+        rows += try Self.buses(settings, map, remote)
         self.rows = rows
     }
 
@@ -86,7 +93,9 @@ package struct ConfigurationSheet: Sendable {
         }
     }
 
-    private static func buses(_ settings: AgentSettings, _ map: SettingsMap) throws(SettingsError) -> [Row] {
+    private static func buses(
+        _ settings: AgentSettings, _ map: SettingsMap, _ remote: Remote
+    ) throws(SettingsError) -> [Row] {
         var rows: [Row] = []
         let time = SettingsValue.duration
         for (bus, item) in zip(settings.buses, try map.value("buses").list()) {
@@ -102,10 +111,11 @@ package struct ConfigurationSheet: Sendable {
                 let fallback = meter.fallback.map { [("fallback", $0, false)] } ?? []
                 for (key, value, isShared) in values + fallback {
                     let isSaid = own.has(key) || key == "bus" || (isShared && map.has(key))
+                    let isFar = remote.says(key, of: meter.id.text, own: own.has(key), isShared: isShared)
                     rows.append(
                         Row(
                             key: "\(meter.id).\(key)", value: value.isEmpty ? "energy and power" : value,
-                            origin: isSaid ? "site file" : "default"))
+                            origin: isFar ? remote.name : isSaid ? "site file" : "default"))
                 }
             }
         }
@@ -121,5 +131,53 @@ package struct ConfigurationSheet: Sendable {
             let inner = try map.optional(first)?.map()
             return inner?.has(parts[1]) == true ? "site file" : otherwise
         } catch { return otherwise }  // It was read as a map a moment ago.
+    }
+}
+
+// MARK: - Remote
+
+extension ConfigurationSheet {
+    /// The version that the running agent uses, as its file says.
+    fileprivate struct Remote {
+        let standing: String
+        let version: RemoteConfiguration.Version?
+        let part: RemotePart?
+        var name: String { "remote version \(version?.number ?? 0)" }
+
+        /// A version that cannot be used is not: the site's file counts, and the row says why.
+        init(_ site: SiteFile) {
+            do {
+                let state = try RemoteFile(folder: site.settings.spool.path).read() ?? RemoteConfiguration()
+                guard let version = state.effective else {
+                    (standing, self.version, part) = (state.trial == nil ? "none" : "none, on trial", nil, nil)
+                    return
+                }
+                let found = try SiteFile.part(version)
+                _ = try site.settings(over: version)
+                (self.version, part) = (version, found)
+                standing = "\(version.number), " + (state.trial == nil ? "in force" : "on trial")
+            } catch {
+                (standing, version, part) = ("not used: \(error)", nil, nil)
+            }
+        }
+
+        func says(_ key: String, of meter: String, own: Bool, isShared: Bool) -> Bool {
+            guard let part else { return false }
+            if let meter = part.meter(meter), meter.bus != nil || meter.has(key) { return true }
+            return isShared && !own && part.has(key)
+        }
+    }
+
+    private static func remote(_ remote: AgentSettings.Remote, _ found: Remote, _ map: SettingsMap) -> [Row] {
+        let time = SettingsValue.duration
+        let values: [(String, String)] = [
+            ("remote.allowed", remote.isAllowed ? "true" : "false"),
+            ("remote.parts", remote.parts.map(\.rawValue).sorted().joined(separator: ", ")),
+            ("remote.interval_min", time(remote.intervalMin)),
+            ("remote.bytes_a_day_max", remote.bytesADayMax.map(SettingsValue.size) ?? "none"),
+            ("remote.trial", time(remote.trial)),
+        ]
+        return values.map { Row(key: $0, value: $1, origin: origin($0, map)) }
+            + [Row(key: "remote version", value: found.standing, origin: "commands")]
     }
 }

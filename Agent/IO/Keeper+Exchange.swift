@@ -2,6 +2,7 @@
 // under the birth that stands, and only then does the register change, so that the next birth explains what follows.
 
 package import AgentCore
+internal import Evidence
 
 /// What a new configuration means for the keeper.
 package struct MeterExchange: Sendable {
@@ -10,13 +11,23 @@ package struct MeterExchange: Sendable {
     package let kept: Set<UInt64>
     /// Real milliseconds between commits.
     package let commitEvery: Int64
+    package let limits: UplinkWindow.Limits
+    /// Where the stream stands when it is done: what follows is signed with the new configuration.
+    package let standing: Mailbox<Standing>
     /// Closed when it is done: the buses that begin may begin.
     package let done: Mailbox<Never>
 
-    package init(meters: [ConfiguredMeter], kept: Set<UInt64>, commitEvery: Int64) {
+    package struct Standing: Hashable, Sendable {
+        package let stream: String
+        package let head: UInt64
+    }
+
+    package init(meters: [ConfiguredMeter], kept: Set<UInt64>, commitEvery: Int64, limits: UplinkWindow.Limits) {
         self.meters = meters
         self.kept = kept
         self.commitEvery = commitEvery
+        self.limits = limits
+        standing = Mailbox(itemsMax: 1)
         done = Mailbox(itemsMax: 1)
     }
 }
@@ -37,6 +48,11 @@ extension Keeper {
         planner.exchange(exchange.meters, kept: exchange.kept)
         settings.commitEvery = exchange.commitEvery
         startedAt = clock.now().monotonic
+        settings.limits.take(exchange.limits)
+        window.change(settings.limits)
+        exchange.standing.post(
+            MeterExchange.Standing(
+                stream: chain.stream.description, head: pending.map(\.chain.head) ?? chain.head))
         exchange.done.close()
     }
 }

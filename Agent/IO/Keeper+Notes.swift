@@ -5,7 +5,7 @@ internal import Evidence
 internal import Proofs
 internal import Quantities
 
-/// A note to sign about one meter.
+/// Notes to sign, about one meter or none.
 package struct NoteRequest: Sendable {
     package enum Reply: Hashable, Sendable {
         /// In the record with this number, durable.
@@ -16,11 +16,25 @@ package struct NoteRequest: Sendable {
     /// Requests that wait.
     static let waitingMax = 64
 
-    let meter: Identifier
-    let profile: Digest
+    /// Nil: about no meter.
+    let meter: (id: Identifier, profile: Digest)?
     /// From the meter's index in the birth, and uptime in ms.
-    let make: @Sendable (UInt64, UInt64) -> Note
+    let make: @Sendable (UInt64, UInt64) -> [Note]
     let reply: Mailbox<Reply>
+
+    init(
+        meter: Identifier, profile: Digest, make: @escaping @Sendable (UInt64, UInt64) -> Note, reply: Mailbox<Reply>
+    ) {
+        self.meter = (meter, profile)
+        self.make = { [make($0, $1)] }
+        self.reply = reply
+    }
+
+    init(notes: @escaping @Sendable (UInt64) -> [Note], reply: Mailbox<Reply>) {
+        meter = nil
+        make = { _, uptime in notes(uptime) }
+        self.reply = reply
+    }
 }
 
 /// What the keeper was asked to sign.
@@ -43,16 +57,18 @@ extension Keeper {
     /// Hands what waits to the planner of the commit that is being prepared.
     func takeNotes(uptime: UInt64) {
         for request in notes.waiting {
-            // Between the question and the commit the configuration may have changed.
-            guard
-                let meter = planner.register.meters.first(where: {
-                    $0.id == request.meter && $0.profileDigest == request.profile
-                })
-            else {
-                request.reply.post(.refused("meter \(request.meter) is no longer read as it was: try again"))
-                continue
+            var index: UInt64 = 0
+            if let (id, profile) = request.meter {
+                // Between the question and the commit the configuration may have changed.
+                guard
+                    let meter = planner.register.meters.first(where: { $0.id == id && $0.profileDigest == profile })
+                else {
+                    request.reply.post(.refused("meter \(id) is no longer read as it was: try again"))
+                    continue
+                }
+                index = meter.index
             }
-            planner.add(request.make(meter.index, uptime))
+            for note in request.make(index, uptime) { planner.add(note) }
             notes.underWay.append(request)
         }
         notes.waiting = []

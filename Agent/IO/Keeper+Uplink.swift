@@ -58,8 +58,9 @@ extension Keeper {
     }
 
     private func receive(_ message: MQTTMessage) throws {
-        guard message.topic == topics.receipt else { return unbelieved.messagesUnknown += 1 }
-        try receive(receipt: message.payload)
+        if message.topic == topics.receipt { return try receive(receipt: message.payload) }
+        if message.topic == topics.command { return receive(command: message.payload) }
+        unbelieved.messagesUnknown += 1
     }
 
     // MARK: Sending

@@ -317,6 +317,8 @@ package final class Keeper {
                 board.set(planner.register)
                 publishBirth()
             }
+            // A start that needs no birth knows its meters from the stream's.
+            if board.identified == nil { board.set(planner.register) }
         }
         pending = nil
         answerNotes()

@@ -24,6 +24,7 @@ extension StatusBoard {
                 [MetricsPage.Sample([], seconds)]
             }
         }
+        addRemote(to: &page)
         addBuses(to: &page)
         addShadows(to: &page)
         return page.text
@@ -58,10 +59,28 @@ extension StatusBoard {
                 Int64(clamping: now.unbelieved.receiptsIgnored)
             ),
             ("messages_unknown_total", .counter, "On other topics.", Int64(clamping: now.unbelieved.messagesUnknown)),
+            (
+                "commands_unbelieved_total", .counter, "Not signed by a key that may, others', or seen before.",
+                Int64(clamping: now.unbelieved.commandsUnbelieved)
+            ),
             ("salvaging", .gauge, "1 while a damaged spool is taken over.", now.isSalvaging ? 1 : 0),
             ("reloads_total", .counter, "Configurations applied while running.", Int64(service.reloads)),
             ("reloads_refused_total", .counter, "Configurations refused while running.", Int64(service.refusals)),
         ]
+    }
+
+    private func addRemote(to page: inout MetricsPage) {
+        let now = remote.now
+        let figures: [(String, MetricsPage.Kind, String, Int64)] = [
+            ("version", .gauge, "In force; 0: the site's file alone.", Int64(clamping: now.inForce)),
+            ("trial", .gauge, "Version on trial; 0: none.", Int64(clamping: now.onTrial)),
+            ("applied_total", .counter, "Versions confirmed.", Int64(now.applied)),
+            ("rolled_back_total", .counter, "Versions taken back.", Int64(now.rolledBack)),
+            ("refused_total", .counter, "Commands believed and not followed.", Int64(now.refused)),
+        ]
+        for (name, kind, help, value) in figures {
+            page.add("kilomint_agent_remote_" + name, kind, help) { [MetricsPage.Sample([], value)] }
+        }
     }
 
     private func addShadows(to page: inout MetricsPage) {

@@ -92,9 +92,14 @@ package struct PlanFigures {
 
     // MARK: Totals
 
+    /// Bytes to send, with what goes around them.
+    var bytesADay: Int64 { Self.uplink(day) }
+
+    private static func uplink(_ day: (records: Int64, bytes: Int64)) -> Int64 { day.bytes + day.records * wireBytes }
+
     private var totals: [String] {
         let day = self.day
-        let uplink = (day.bytes + day.records * Self.wireBytes) * 30
+        let uplink = Self.uplink(day) * 30
         let written = Spool.writtenBytes(envelope: day.bytes / max(1, day.records))
         // What the agent remembers now and then takes a block of its own at most.
         let remembered = 86_400_000 / settings.commit / Int64(Keeper.keepEvery) * Spool.blockBytes

@@ -6,11 +6,12 @@ package struct ReadingEnd: Sendable {
     private static let patience: Int64 = 2_000
 
     /// Closed: no reload any more, and every bus ends after the request under way.
-    let reloads: Mailbox<Void>
+    let reloads: Mailbox<ReloadRequest>
     /// Closed when all buses have ended.
     let ended = Mailbox<Never>(itemsMax: 1)
 
-    package init(reloads: Mailbox<Void>) { self.reloads = reloads }
+    /// - Parameter requestsMax: reloads, commands, people that wait.
+    package init(requestsMax: Int = 16) { reloads = Mailbox(itemsMax: requestsMax) }
 
     func end() {
         reloads.close()

@@ -52,15 +52,21 @@ package final class ReceiptTrust {
     package func receipt(_ envelope: [UInt8], at now: UTCInstant, monotonic: Int64) -> (Receipt, SignedMessage)? {
         do {
             let message = try SignedMessage(parsing: envelope, as: .receipt)
-            guard let key = key(message.kid, now) ?? keyAfterLook(message.kid, now, monotonic),
+            guard let key = key(message.kid, now, .receipt) ?? keyAfterLook(message.kid, now, .receipt, monotonic),
                 message.isSigned(by: key)
             else { return nil }
             return (try Receipt(decoding: message.payload), message)
         } catch { return nil }  // Whatever is wrong with it, it is no receipt.
     }
 
-    private func key(_ kid: [UInt8], _ now: UTCInstant) -> PublicKey? {
-        for spki in list.receiptKeys(at: now) {
+    /// Whether a key that may sign commands at `now` signed it.
+    func isCommand(_ message: SignedMessage, at now: UTCInstant, monotonic: Int64) -> Bool {
+        (key(message.kid, now, .command) ?? keyAfterLook(message.kid, now, .command, monotonic))
+            .map { message.isSigned(by: $0) } ?? false
+    }
+
+    private func key(_ kid: [UInt8], _ now: UTCInstant, _ role: KeyRole) -> PublicKey? {
+        for spki in role == .command ? list.commandKeys(at: now) : list.receiptKeys(at: now) {
             if let known = keys[spki] {
                 if known.kid == kid { return known }
                 continue
@@ -74,11 +80,13 @@ package final class ReceiptTrust {
         return nil
     }
 
-    private func keyAfterLook(_ kid: [UInt8], _ now: UTCInstant, _ monotonic: Int64) -> PublicKey? {
+    private func keyAfterLook(
+        _ kid: [UInt8], _ now: UTCInstant, _ role: KeyRole, _ monotonic: Int64
+    ) -> PublicKey? {
         guard lookedAt == .min || monotonic - lookedAt >= Self.lookEvery else { return nil }
         lookedAt = monotonic
         do throws(TrustError) { list = try Self.load(path, root, list.number) } catch { return nil }
-        return key(kid, now)
+        return key(kid, now, role)
     }
 
     private static func load(_ path: String, _ root: PublicKey, _ believed: UInt64) throws(TrustError) -> KeyList {

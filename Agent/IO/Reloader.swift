@@ -8,23 +8,32 @@ internal import Supervision
 
 /// Owns the bus threads, on a thread of its own: ending a bus waits for its meter.
 struct Reloader {
-    private var settings: AgentSettings
-    private let key: PublicKey
-    private var threads: BusThreads
+    /// What runs.
+    private(set) var settings: AgentSettings
+    /// The file as it was taken last.
+    var site: SiteFile
+    var remote: RemoteWork
+    let signer: PrivateKey
+    private(set) var threads: BusThreads
     private let recorder: Recorder
-    private let inbox: Mailbox<KeeperEvent>
-    private let board: StatusBoard
+    let inbox: Mailbox<KeeperEvent>
+    let board: StatusBoard
     private let context: ControlContext
+    let clock: MachineClock
     private let supervisor: Supervisor
-    private let log: Log
+    let log: Log
     private let reading: ReadingEnd
 
     init(
-        _ parts: AgentParts, threads: BusThreads, recorder: Recorder, inbox: Mailbox<KeeperEvent>, board: StatusBoard,
+        _ parts: AgentParts, remote start: RemoteStart, clock: MachineClock, threads: BusThreads, recorder: Recorder,
+        inbox: Mailbox<KeeperEvent>, board: StatusBoard,
         context: ControlContext, supervisor: Supervisor, log: Log, reading: ReadingEnd
     ) {
         settings = parts.settings
-        key = parts.key.publicKey
+        site = start.site
+        remote = RemoteWork(start.keeping)
+        signer = parts.key
+        self.clock = clock
         self.threads = threads
         self.recorder = recorder
         self.inbox = inbox
@@ -39,20 +48,27 @@ struct Reloader {
     mutating func serve() {
         let requests = reading.reloads
         while requests.isOpen {
-            guard !requests.take(within: 3_600_000_000_000).isEmpty else { continue }
-            supervisor.reloading()
-            reload(requests)
-            // Refused or not, the agent works.
-            supervisor.ready()
+            let wait = remote.isIdle ? 3_600_000_000_000 : RemoteWork.lookEvery
+            let asked = requests.take(within: wait)
+            if asked.contains(where: { if case .file = $0 { true } else { false } }) {
+                supervisor.reloading()
+                reload(requests)
+                // Refused or not, the agent works.
+                supervisor.ready()
+            }
+            for case .command(let command) in asked { take(command) }
+            for case .rollBack(let person, let reply) in asked { rollBack(by: person, reply, requests) }
+            if requests.isOpen { lookAfterRemote(requests) }
         }
         threads.endAll()
         reading.ended.close()
     }
 
-    private mutating func reload(_ requests: Mailbox<Void>) {
+    private mutating func reload(_ requests: Mailbox<ReloadRequest>) {
         log.line(.info, "configuration is read again", [("file", settings.file)])
         do {
-            let parts = try AgentParts(try AgentSettings(try SettingsFile.load(path: settings.file)))
+            let file = try SiteFile(path: settings.file)
+            let parts = try AgentParts(file.settings)
             if parts.settings.keyList != nil { _ = try parts.trust(believed: 0) }
             if parts.settings.mqtt != nil { _ = try parts.broker(session: 0, receipt: nil) }
             guard board.snapshot.figures.isWritable else {
@@ -61,7 +77,11 @@ struct Reloader {
             if let problem = board.snapshot.service.signerProblem {
                 return refuse("the key does not sign: \(problem)", [])
             }
-            try apply(parts, requests)
+            site = file
+            // What stands is a version over the new file, or, where the file no longer allows it, the file alone.
+            if let done = try apply(try standing(), requests, key: parts.key.publicKey) {
+                resumeTrial(stream: done.stream, head: done.head)
+            }
         } catch let error as SettingsError {
             let fields: [(String, String?)] = [
                 ("file", error.file), ("line", error.line > 0 ? String(error.line) : nil), ("key", error.keyPath),
@@ -81,8 +101,20 @@ struct Reloader {
         }
     }
 
-    private mutating func apply(_ parts: AgentParts, _ requests: Mailbox<Void>) throws {
-        let waiting = fixed(parts)
+    /// What was applied.
+    struct Applied {
+        let begun: [BusPlan]
+        /// Where the stream stood: what follows is signed with it.
+        let stream: String
+        let head: UInt64
+    }
+
+    /// - Parameter key: the one that the file names now.
+    /// - Returns: nil when the agent ends.
+    mutating func apply(
+        _ parts: AgentParts, _ requests: Mailbox<ReloadRequest>, key: PublicKey? = nil
+    ) throws -> Applied? {
+        let waiting = fixed(parts, key)
         for name in waiting {
             log.line(.warning, "a change waits for a restart", [("file", settings.file), ("key", name)])
         }
@@ -91,13 +123,14 @@ struct Reloader {
         // Before the keeper is asked: from its answer on, reads of the buses that begin may be recorded.
         for plan in difference.begun { recorder.open(bus: plan.number, meters: plan.meters.count) }
         let exchange = MeterExchange(
-            meters: difference.meters, kept: difference.kept, commitEvery: parts.settings.commit)
+            meters: difference.meters, kept: difference.kept, commitEvery: parts.settings.commit,
+            limits: parts.settings.limits)
         while !inbox.post(.exchange(exchange)) {
-            guard requests.isOpen else { return }
+            guard requests.isOpen else { return nil }
             _ = exchange.done.take(within: 10_000_000)
         }
         while exchange.done.isOpen {
-            guard requests.isOpen else { return }
+            guard requests.isOpen else { return nil }
             _ = exchange.done.take(within: 1_000_000_000)
         }
         board.set(buses: difference.plans)
@@ -106,6 +139,8 @@ struct Reloader {
         settings.commit = parts.settings.commit
         settings.boundary = parts.settings.boundary
         settings.profiles = parts.settings.profiles
+        settings.remote = parts.settings.remote
+        settings.limits.take(parts.settings.limits)
         context.set(settings)
         board.update {
             $0.reloads += 1
@@ -119,18 +154,21 @@ struct Reloader {
                 ("begun", String(difference.begun.count)), ("ended", String(difference.ended.count)),
                 ("meters", String(difference.meters.count)),
             ])
+        let standing = exchange.standing.take(within: 0).first
+        return Applied(begun: difference.begun, stream: standing?.stream ?? "", head: standing?.head ?? 0)
     }
 
     /// Keys of the file whose new value only a restart can bring.
-    private func fixed(_ parts: AgentParts) -> [String] {
+    private func fixed(_ parts: AgentParts, _ key: PublicKey?) -> [String] {
         let new = parts.settings
+        let window = (settings.limits.recordsMax, settings.limits.bytesMax)
         let changes: [(String, Bool)] = [
             ("gateway", new.gateway != settings.gateway),
-            ("key", new.key != settings.key || parts.key.publicKey != key),
+            ("key", new.key != settings.key || (key ?? signer.publicKey) != signer.publicKey),
             ("key_list", new.keyList != settings.keyList), ("root_key", new.rootKey != settings.rootKey),
             ("mqtt", new.mqtt != settings.mqtt), ("enrolment", new.enrolled != settings.enrolled),
             ("clock", new.clock != settings.clock),
-            ("resend_after, resend_after_max, window", new.limits != settings.limits),
+            ("window.records_max, window.bytes_max", (new.limits.recordsMax, new.limits.bytesMax) != window),
             ("spool", new.spool != settings.spool), ("control", new.control != settings.control),
             ("control_mode, control_group, control_rate", new.access != settings.access),
             ("metrics", new.metrics != settings.metrics),

@@ -2,6 +2,7 @@
 // No decisions.
 
 internal import AgentCore
+internal import Evidence
 internal import Glibc
 internal import Keys
 internal import MQTT
@@ -17,7 +18,7 @@ package enum RunningAgent {
     private static let descriptorsMax: rlim_t = 1_024
 
     /// - Throws: ``SettingsError`` for a configuration that cannot run; ``SpoolError`` and others when the spool fails.
-    package static func run(_ parts: AgentParts, log: Log = Log()) throws {
+    package static func run(_ parts: AgentParts, remote: RemoteStart, log: Log = Log()) throws {
         let signals = blockSignals()
         setLimits()
         let clock = try MachineClock(house: parts.settings.clock)
@@ -25,7 +26,7 @@ package enum RunningAgent {
         try checkUplink(parts, believed: 0)
         var keeperSettings = parts.keeper
         keeperSettings.supervisor = .ofThisProcess()
-        let reading = ReadingEnd(reloads: Mailbox(itemsMax: 1))
+        let reading = ReadingEnd()
         keeperSettings.reading = reading
         let start = try KeeperStart(
             folder: parts.settings.spool.path, settings: keeperSettings, meters: parts.meters,
@@ -41,14 +42,17 @@ package enum RunningAgent {
             inbox: inbox, uplink: uplink, log: log, board: board)
         let desk = BusDesk(perSecond: parts.settings.access.perSecond)
         let context = ControlContext(
-            settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock, key: parts.key.publicKey)
+            settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock, key: parts.key.publicKey,
+            reading: reading)
         Footprint.dropCode()
         var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
-        let reloader = Reloader(
-            parts, threads: threads, recorder: recorder, inbox: inbox, board: board,
+        var reloader = Reloader(
+            parts, remote: remote, clock: clock, threads: threads, recorder: recorder, inbox: inbox, board: board,
             context: context, supervisor: keeperSettings.supervisor, log: log, reading: reading)
-        _ = try WorkerThread("reload") {
+        reloader.resumeTrial(stream: start.chain.stream.description, head: start.chain.head)
+        reloader.tell { _ in }
+        _ = try WorkerThread("reload") { [reloader] in
             var reloader = reloader
             reloader.serve()
         }
@@ -131,14 +135,15 @@ package enum RunningAgent {
         return set
     }
 
-    private static func awaitSignals(_ set: sigset_t, _ inbox: Mailbox<KeeperEvent>, _ reloads: Mailbox<Void>) {
+    private static func awaitSignals(_ set: sigset_t, _ inbox: Mailbox<KeeperEvent>, _ reloads: Mailbox<ReloadRequest>)
+    {
         var set = set
         var isStopping = false
         while true {
             var signal: Int32 = 0
             sigwait(&set, &signal)
             // One that waits already will read the file as it is then.
-            if signal == SIGHUP { reloads.post(()) }
+            if signal == SIGHUP { reloads.post(.file) }
             guard signal == SIGTERM || signal == SIGINT else { continue }
             // A second signal means now: what is committed is safe.
             if isStopping { _exit(1) }

@@ -44,6 +44,8 @@ package struct UnbelievedMessages: Hashable, Sendable {
     package var receiptsIgnored: UInt64 = 0
     /// On topics that mean nothing here.
     package var messagesUnknown: UInt64 = 0
+    /// Commands that no key of role command signed, another gateway's, and such as were seen before.
+    package var commandsUnbelieved: UInt64 = 0
 
     package init() {}
 
@@ -52,13 +54,14 @@ package struct UnbelievedMessages: Hashable, Sendable {
         guard self != UnbelievedMessages() else { return [] }
         return [
             "unbelieved \(receiptsRefused) receipts not signed by a key that may, \(receiptsIgnored) about other records, "
-                + "\(messagesUnknown) messages on other topics"
+                + "\(messagesUnknown) messages on other topics, \(commandsUnbelieved) commands"
         ]
     }
 }
 
 package final class StatusBoard: Sendable {
     let shadow = ShadowBoard()
+    let remote = RemoteBoard()
     private let figures = Mutex(AgentFigures())
     private let service: Mutex<ServiceFigures>
     private let recorder: Recorder
@@ -123,6 +126,7 @@ package final class StatusBoard: Sendable {
             "\"receipts_refused\":\(now.unbelieved.receiptsRefused)",
             "\"receipts_ignored\":\(now.unbelieved.receiptsIgnored)",
             "\"messages_unknown\":\(now.unbelieved.messagesUnknown)",
+            "\"commands_unbelieved\":\(now.unbelieved.commandsUnbelieved)", "\"remote\":\(remote.now.json)",
         ]
         fields.append("\"seconds_since_receipt\":" + (now.secondsSinceReceipt.map(String.init) ?? "null"))
         let doubts = now.doubts.map {
@@ -157,6 +161,7 @@ package final class StatusBoard: Sendable {
         lines += now.doubts.map { "grade      \($0.meter) WILL NOT SETTLE: \($0)" }
         lines +=
             now.broker.lines + commissioningLines + now.unbelieved.lines + now.enrolment.lines + service.lines
+            + remote.now.lines
             + busStatuses.flatMap(\.lines)
         lines += shadow.lines.map { "shadow     \($0.meter), \($0.shadow): \($0.text)" }
         return lines.joined(separator: "\n") + "\n"

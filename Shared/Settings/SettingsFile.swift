@@ -19,7 +19,13 @@ package enum SettingsFile {
     ///
     /// - Parameter file: The name in error texts.
     package static func parse(_ bytes: [UInt8], file: String) throws(SettingsError) -> SettingsMap {
-        let root = try tree(bytes, file: file)
+        try map(of: try tree(bytes, file: file), file: file)
+    }
+
+    /// The reader of a tree whose root is a map.
+    ///
+    /// - Parameter file: The name in error texts.
+    package static func map(of root: SettingsNode, file: String) throws(SettingsError) -> SettingsMap {
         guard case .map(let entries) = root.content else {
             throw SettingsError(
                 file: file, line: root.line, problem: "holds \(root.kind)", allowed: "a map of keys at the top")

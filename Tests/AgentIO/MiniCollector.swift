@@ -125,6 +125,12 @@ final class MiniCollector {
         } catch .windowFull {}  // The next record brings the next receipt.
     }
 
+    /// A command as the broker retains it.
+    func command(_ envelope: [UInt8]) throws {
+        _ = try session.publish(
+            topic: GatewayTopics(gateway).command, payload: envelope, retain: true, patience: .seconds(5))
+    }
+
     /// A collector restored from an older copy.
     func forget(after sequence: UInt64) {
         streams[streams.count - 1].taken.removeAll { $0.through > sequence }

@@ -12,6 +12,7 @@ final class Yard {
     let gateway: Identifier
     let key: PrivateKey
     let receiptKey: PrivateKey
+    let commandKey: PrivateKey
     let brokerPort: UInt16
     let meterPort: UInt16
     let inverterPort: UInt16
@@ -28,15 +29,16 @@ final class Yard {
         gateway = Identifier("gw-1")!
         key = try PrivateKey.generate(.es256)
         receiptKey = try PrivateKey.generate(.eddsa)
+        commandKey = try PrivateKey.generate(.es256)
         let root = try PrivateKey.generate(.eddsa)
         try key.save(to: place.file("gateway.pem"))
         let list = KeyList(
             number: 1, issuedAt: UTCInstant(milliseconds: 0),
-            entries: [
+            entries: [(receiptKey, KeyRole.receipt), (commandKey, .command)].map { key, role in
                 KeyList.Entry(
-                    spki: receiptKey.publicKey.spki, role: .receipt, validFrom: UTCInstant(milliseconds: 0),
+                    spki: key.publicKey.spki, role: role, validFrom: UTCInstant(milliseconds: 0),
                     validTo: UTCInstant(milliseconds: 4_000_000_000_000))
-            ])
+            })
         let message = try SignedMessage.signing(list.encoded, as: .keyList, with: root)
         try Data(message.encoded).write(to: URL(fileURLWithPath: place.file("key-list.cbor")))
         try root.publicKey.spki.hex.write(toFile: place.file("root.hex"), atomically: true, encoding: .utf8)

@@ -25,6 +25,7 @@ package struct ControlVerb: Sendable {
     /// Every verb there is.
     package static let all: [ControlVerb] = [
         status, read, identify, scan, doctor, commission, replace, report, watch, spool, shadow,
+        rollBack,
     ]
 
     /// Runs the verb of `request`: refuses what no verb understands.
@@ -58,11 +59,13 @@ package final class ControlContext: Sendable {
     package let clock: MachineClock?
     /// The gateway's own; nil where no agent runs.
     package let key: PublicKey?
+    /// Who owns the configuration; nil where no agent runs.
+    let reloads: Mailbox<ReloadRequest>?
     private let current: Mutex<AgentSettings?>
 
     package init(
         settings: AgentSettings?, desk: BusDesk, board: StatusBoard? = nil, keeper: Mailbox<KeeperEvent>? = nil,
-        clock: MachineClock? = nil, key: PublicKey? = nil
+        clock: MachineClock? = nil, key: PublicKey? = nil, reading: ReadingEnd? = nil
     ) {
         current = Mutex(settings)
         self.desk = desk
@@ -70,6 +73,7 @@ package final class ControlContext: Sendable {
         self.keeper = keeper
         self.clock = clock
         self.key = key
+        reloads = reading?.reloads
     }
 
     /// As they are in force; nil for a tool without a configuration.
