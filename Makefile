@@ -9,7 +9,7 @@ VENV := .venv
 PACKAGES := libmodbus-dev libp11-kit-dev libmosquitto-dev libqrencode-dev libssl-dev libsqlite3-dev libyaml-dev mosquitto mosquitto-clients \
 	pkg-config python3 python3-venv ca-certificates curl git openssl faketime \
 	opensc softhsm2 socat swtpm tpm2-tools \
-	binutils bsdutils chrpath debhelper dpkg-dev lintian procps systemd util-linux zbar-tools
+	binutils bsdutils chromium chrpath debhelper dpkg-dev lintian procps systemd util-linux zbar-tools
 
 .PHONY: help deps venv build release deb test check torture run bench format lint clean
 

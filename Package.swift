@@ -131,7 +131,7 @@ let package = Package(
                 "CBOR", "CQREncode", "CollectorClient", "CollectorCore", "CollectorIO", "CollectorJournal", "Evidence",
                 "Keys",
                 "Proofs", "Quantities", "Settings", argumentParser, logging,
-            ], exclude: ["sample-collector.yaml", "sample-house.yaml"]),
+            ], exclude: ["sample-collector.yaml", "sample-house.yaml", "sample-site.yaml"]),
         command(
             "kilomint-audit", "Collector/Audit",
             ["CollectorClient", "CollectorCore", "Evidence", "Keys", "Proofs", "Quantities", argumentParser]),

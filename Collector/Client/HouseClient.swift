@@ -9,6 +9,8 @@ internal import NIOHTTP1
 package struct HouseAnswerError: Error, CustomStringConvertible, Sendable {
     package let status: Int
     package let description: String
+
+    package init(status: Int, description: String) { (self.status, self.description) = (status, description) }
 }
 
 /// One house behind one URL.

@@ -13,10 +13,18 @@ internal import Quantities
 
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "device", abstract: "Lets gateways enrol, and ends what they may.",
+        commandName: "device",
+        abstract: "Registers sites and their devices, lets gateways enrol, and ends what they may.",
+        discussion: """
+            From a site to its readings:   kilomint-collector device add site.yaml --claim --draft site.draft …
+                                           kilomint-collector device sign site.draft --key person-a.pem   (each signer)
+                                           kilomint-collector device submit site.draft …
+                                           kilomint-agent enroll … --code KM1-…   (at the gateway)
+                                           kilomint-collector device show GATEWAY …
+            """,
         subcommands: [
-            ListDevices.self, ClaimDevice.self, RevokeDevice.self, SignDraft.self, SubmitDraft.self,
-            UnlockDevice.self,
+            AddDevices.self, ShowDevice.self, ListDevices.self, ClaimDevice.self, RevokeDevice.self, SignDraft.self,
+            SubmitDraft.self, UnlockDevice.self,
         ])
 }
 
@@ -48,19 +56,23 @@ struct DeviceOptions: ParsableArguments {
 
     /// Signs and hands in, or writes a draft; a house that refuses says why.
     func register(_ body: Registration.Body, number: UInt64, effectiveFrom: UTCInstant) async throws {
-        let registration = Registration(number: number, effectiveFrom: effectiveFrom, body: body)
-        if let draft { return try DeviceDraft(registration).write(to: draft) }
-        let payload = registration.encoded
-        let envelopes = try key.map {
-            try SignedMessage.signing(payload, as: .registration, with: try PrivateKey.load(path: $0))
-        }
-        _ = try await client().post("/v1/registrations", try Document(envelopes).encoded)
+        try await register(
+            RegistrationDraft([Registration(number: number, effectiveFrom: effectiveFrom, body: body)]))
+    }
+
+    /// The same for several; those that are taken stand, even if a later one is refused.
+    func register(_ registrations: RegistrationDraft) async throws {
+        var own = registrations
+        if let draft { return try own.write(to: draft) }
+        for path in key { try own.sign(with: try PrivateKey.load(path: path)) }
+        try await own.submit(to: try client())
     }
 
     /// What the house knows of a gateway.
     func standing(_ gateway: Identifier) async throws -> DeviceStanding {
         guard let bytes = try await client().get("/v1/devices/\(gateway)") else {
-            throw ValidationError("\(gateway) is not registered at this house: register it first (docs/collector.md)")
+            throw ValidationError(
+                "\(gateway) is not registered at this house: register it first (kilomint-collector device add)")
         }
         return try JSONDecoder().decode(DeviceStanding.self, from: Data(bytes))
     }
@@ -72,49 +84,6 @@ struct DeviceStanding: Decodable {
     let organisation: String?
     let next_claim: UInt64
     let next_revocation: UInt64
-    let ca_certificate: String?
-    let enrolment_port: Int?
-    let server_names: [String]?
-    let claim_lifetime_ms: Int64?
-}
-
-struct ListDevices: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Shows where each gateway stands between its registration and its readings.")
-
-    @OptionGroup var options: HouseOptions
-
-    private struct List: Decodable { let items: [Device], next: String? }
-
-    private struct Device: Decodable {
-        let gateway: String
-        let state: String
-        let claim_expires: String?
-        let certificate_until: String?
-        let last_record_at: String?
-        let kid: String?
-
-        var line: [String] {
-            [gateway, state, kid ?? "-", claim_expires ?? "-", certificate_until ?? "-", last_record_at ?? "-"]
-        }
-    }
-
-    func run() async throws {
-        var rows = [["GATEWAY", "STATE", "KEY", "CLAIM UNTIL", "CERTIFICATE UNTIL", "LAST RECORD"]]
-        var cursor = "0"
-        while true {
-            guard let bytes = try await options.client().get("/v1/devices?limit=500&cursor=\(cursor)") else { return }
-            let list = try JSONDecoder().decode(List.self, from: Data(bytes))
-            rows += list.items.map(\.line)
-            guard let next = list.next else { break }
-            cursor = next
-        }
-        let widths = (0..<6).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        for row in rows {
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-            print(cells.joined(separator: "  "))
-        }
-    }
 }
 
 struct UnlockDevice: AsyncParsableCommand {
@@ -158,46 +127,23 @@ struct ClaimDevice: AsyncParsableCommand {
         try await withExitStatus {
             guard let id = Identifier(gateway) else { return }
             let standing = try await options.standing(id)
-            guard let pem = standing.ca_certificate, let certificate = Self.der(pem) else {
-                throw ValidationError(
-                    "this collector has no enrolment section: docs/collector.md says how to write one")
+            let port = try await EnrolmentPort.asked(of: try options.client())
+            guard let name = organisation ?? standing.organisation, let organisation = Identifier(name) else {
+                throw ValidationError("--organisation: 1 … 40 characters a-z 0-9 -")
             }
-            guard let name = organisation ?? standing.organisation, let organisation = Identifier(name),
-                let now = UTCInstant(standing.now)
-            else { throw ValidationError("--organisation: 1 … 40 characters a-z 0-9 -") }
-            let code = ClaimCode(random: secureRandom(count: ClaimCode.randomBytes), certificate: certificate)
-            let lifetime = hours.map { $0 * 3_600_000 } ?? standing.claim_lifetime_ms ?? 7 * 86_400_000
+            let code = try port.code()
             let claim = Claim(
-                gateway: id, organisation: organisation, secret: code.secretDigest, expires: now + lifetime)
-            try await options.register(.claim(claim), number: standing.next_claim, effectiveFrom: now)
+                gateway: id, organisation: organisation, secret: code.secretDigest,
+                expires: port.instant + (hours.map { $0 * 3_600_000 } ?? port.lifetime))
+            try await options.register(.claim(claim), number: standing.next_claim, effectiveFrom: port.instant)
             if quiet { return print(code.text) }
             if let draft = options.draft {
                 print(
                     "\(draft) waits for a root key and two persons: `device sign`, then `device submit`. Then counts:\n"
                 )
             }
-            let host = standing.server_names?.first ?? "HOST"
-            print(
-                """
-                Claim of \(id), once, until \(claim.expires):
-
-                    \(code.text)
-
-                At the gateway:
-
-                    kilomint-agent enroll --url https://\(host):\(standing.enrolment_port ?? 8443) --code \(code.text)
-                """)
-            // For a person's eyes and phone; what a program reads stays plain.
-            if isatty(STDOUT_FILENO) == 1, let lines = TerminalQR.lines(code.text) {
-                print("\n" + lines.joined(separator: "\n"))
-            }
+            print(ClaimText.shown(id, code, until: claim.expires, port))
         }
-    }
-
-    /// Of a PEM block.
-    private static func der(_ pem: String) -> [UInt8]? {
-        let lines = pem.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("-----") }
-        return [UInt8](base64: lines.joined())
     }
 }
 

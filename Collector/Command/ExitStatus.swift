@@ -16,6 +16,8 @@ func withExitStatus(_ body: () async throws -> Void) async throws {
         throw ending(error, SettingsError.exitCode)
     } catch let error as AuthorityError {
         throw ending(error, SettingsError.exitCode)
+    } catch let error as DraftRefused {
+        throw ending(error, DraftRefused.exitCode)
     } catch let error as ServiceStartError {
         throw ending(error, error.exitCode)
     }

@@ -52,8 +52,10 @@ struct Caller: Sendable {
         try await send(method, path, role, headers, nil)
     }
 
-    func post(_ path: String, _ body: [UInt8] = [], as role: AccessRole? = .operator) async throws -> Reply {
-        try await send(.post, path, role, [:], body)
+    func post(
+        _ path: String, _ body: [UInt8] = [], as role: AccessRole? = .operator, headers: HTTPFields = [:]
+    ) async throws -> Reply {
+        try await send(.post, path, role, headers, body)
     }
 
     private func send(

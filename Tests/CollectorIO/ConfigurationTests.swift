@@ -106,7 +106,7 @@ struct ConfigurationTests {
 
 struct ConfigurationDocumentTests {
     /// Every key of both samples, which have them all, stands in docs/collector.md.
-    @Test(arguments: ["sample-collector.yaml", "sample-house.yaml"])
+    @Test(arguments: ["sample-collector.yaml", "sample-house.yaml", "sample-site.yaml"])
     func everyKeyIsDocumented(sample: String) throws {
         let text = try Workplace.text(of: "docs/collector.md")
         let tree = try SettingsFile.tree(try Workplace.bytes(of: "Collector/Command/" + sample), file: sample)

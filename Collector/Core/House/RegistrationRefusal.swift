@@ -20,6 +20,7 @@ package enum RegistrationRefusal: UInt64, Error, Hashable, Sendable, CaseIterabl
     case accountTaken = 16
     case numberSkipped = 17
     case revocationLater = 18
+    case nameOfHouse = 19
 }
 
 extension RegistrationRefusal: CustomStringConvertible {
@@ -48,6 +49,7 @@ extension RegistrationRefusal: CustomStringConvertible {
         case .numberSkipped:
             "a revocation has exactly the next number, so that none is kept from coming: give it that one"
         case .revocationLater: "a revocation takes effect at once: give it an instant that is not later than now"
+        case .nameOfHouse: "`issuance` names the account that K$ come from: choose another id"
         }
     }
 }

@@ -124,12 +124,19 @@ package struct Registry: Sendable {
         let signers = try signers(of: document, at: instant, check)
         guard signers.hasRoot || registration.body.isRevocation else { throw .rootSignatureMissing }
         guard !registration.body.needsDualControl || signers.persons >= 2 else { throw .personSignaturesMissing }
+        return try take(registration, id: document.id, payload: document.payload, at: instant)
+    }
+
+    /// Everything about a registration but its signatures.
+    mutating func take(
+        _ registration: Registration, id: Digest, payload: [UInt8], at instant: UTCInstant
+    ) throws(RegistrationRefusal) -> Bool {
         guard registration.body.isRegistrable else { throw .roleNotRegistrable }
         let subject = RegistrationSubject(registration.body)
         if let last = versions[subject]?.last {
             guard registration.number >= last.registration.number else { throw .numberTooLow }
             if registration.number == last.registration.number {
-                guard last.id == document.id else { throw .numberTaken }
+                guard last.id == id else { throw .numberTaken }
                 return false
             }
             guard registration.effectiveFrom >= last.registration.effectiveFrom else { throw .effectiveWentBack }
@@ -147,7 +154,7 @@ package struct Registry: Sendable {
             registration.body.isRevocation || versions[subject] != nil && registration.body.judgesRecords
         apply(
             RegisteredDocument(
-                id: document.id, payload: document.payload, registration: registration,
+                id: id, payload: payload, registration: registration,
                 inForceFrom: isRetroactive ? max(registration.effectiveFrom, instant + 1) : registration.effectiveFrom),
             subject)
         return true
@@ -218,6 +225,8 @@ package struct Registry: Sendable {
                 account != Entity.issuanceAccount && (accountOwners[account] ?? entity.id) == entity.id
             }
             guard areFree else { throw .accountTaken }
+            let names = [entity.id] + entity.shares.map(\.principal)
+            guard !names.contains(Entity.issuanceAccount) else { throw .nameOfHouse }
         case .organisation, .gateway, .claim, .revocation: break
         }
     }

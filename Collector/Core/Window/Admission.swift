@@ -95,6 +95,11 @@ package struct Admission: Sendable {
         return state.samples(ofMeter: meter, after: after, through: through) { isHeld(gateway, $0, $1) }
     }
 
+    /// The last commissioning of a meter at its gateway, for people; a window asks more (``MarkedMeters``).
+    package func commissioning(of meter: Meter, through: UTCInstant) -> CommissioningInput? {
+        marked.commissionings(of: meter, after: nil, through: through) { _, _, _ in false }.last
+    }
+
     /// Forgets samples of a gateway at or before `instant`: no window reads them any more.
     package mutating func forget(_ gateway: Identifier, through instant: UTCInstant) {
         gateways[gateway]?.forget(through: instant)

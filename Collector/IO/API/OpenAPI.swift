@@ -8,6 +8,7 @@ struct Operation: Sendable {
         case none
         case envelope(String)
         case bytes
+        case form
     }
 
     let method: String
@@ -91,12 +92,26 @@ enum OpenAPI {
             "post", "/v1/reviews", .operator, "Submit a signed review of a day", body: .envelope("review"), status: 201),
         Operation("get", "/devices", .viewer, "The devices' page", answer: "text/html"),
         Operation("get", "/devices/fragment", .viewer, "The devices' page's changing part", answer: "text/html"),
+        Operation("get", "/devices.js", nil, "The devices' pages' script", answer: "text/javascript"),
+        Operation("get", "/devices/new", .viewer, "The form on which a site is registered", answer: "text/html"),
+        Operation(
+            "post", "/devices/new", .viewer, "The form filled in: a draft to sign, or the form with what is wrong",
+            body: .form, answer: "text/html"),
+        Operation("get", "/gateways/{gateway}", .viewer, "A gateway's page", answer: "text/html"),
+        Operation(
+            "get", "/gateways/{gateway}/fragment", .viewer, "A gateway's page's changing part", answer: "text/html"),
         Operation("get", "/v1/devices", .viewer, "Every gateway from registration to first reading", query: page),
         Operation("post", "/v1/devices/{gateway}/unlock", .operator, "Unlock a claim after wrong secrets"),
-        Operation("get", "/v1/devices/{gateway}", .operator, "What a gateway needs to enrol"),
+        Operation(
+            "get", "/v1/devices/{gateway}", .operator,
+            "A gateway with all that hangs on it, and what its next claim needs"),
         Operation(
             "post", "/v1/registrations", .operator, "Register a device, a key, an entity or an organisation",
             body: .envelope("registration"), status: 201),
+        Operation(
+            "post", "/v1/registrations/check", .operator, "What stands against a draft once it is signed", body: .bytes),
+        Operation("get", "/v1/enrolment", .viewer, "What claims are made with"),
+        Operation("get", "/v1/entities/{entity}", .viewer, "A facility, its metering points and gateways"),
         Operation("post", "/v1/sources", .auditor, "Keep raw input of a source statement", body: .bytes, status: 201),
         Operation("get", "/v1/windows", .viewer, "Windows, oldest first", query: page),
         Operation("get", "/v1/windows/{window}", .viewer, "A window"),
@@ -224,6 +239,11 @@ enum OpenAPI {
             ])
         case .bytes:
             .object([("required", .bool(true)), ("content", .object([("application/octet-stream", .object([]))]))])
+        case .form:
+            .object([
+                ("required", .bool(true)),
+                ("content", .object([("application/x-www-form-urlencoded", .object([]))])),
+            ])
         }
     }
 }

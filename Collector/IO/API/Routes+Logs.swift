@@ -63,10 +63,13 @@ extension HouseRoutes {
         view(router, "/") { _, _ in Answer.page(ConsolePage.document(await house.consoleModel())) }
         view(router, "/console/fragment") { _, _ in Answer.page(ConsolePage.fragment(await house.consoleModel())) }
         router.get("/console.css") { request, _ in
-            Answer.asset(ConsoleAssets.style, type: "text/css; charset=utf-8", request)
+            Answer.asset(ConsoleAssets.style + "\n" + DeviceAssets.style, type: "text/css; charset=utf-8", request)
         }
         router.get("/console.js") { request, _ in
             Answer.asset(ConsoleAssets.script, type: "text/javascript; charset=utf-8", request)
+        }
+        router.get("/devices.js") { request, _ in
+            Answer.asset(DeviceAssets.script, type: "text/javascript; charset=utf-8", request)
         }
     }
 }
@@ -76,13 +79,13 @@ extension Answer {
     private static let pageHeaders: HTTPFields = {
         var headers: HTTPFields = [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"]
         headers[.contentSecurityPolicy] =
-            "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'"
+            "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         headers[.xContentTypeOptions] = "nosniff"
         return headers
     }()
 
-    static func page(_ html: String) -> Response {
-        Response(status: .ok, headers: pageHeaders, body: .init(byteBuffer: ByteBuffer(string: html)))
+    static func page(_ html: String, status: HTTPResponse.Status = .ok) -> Response {
+        Response(status: status, headers: pageHeaders, body: .init(byteBuffer: ByteBuffer(string: html)))
     }
 
     /// Revalidated at each load: the executable may have been replaced.

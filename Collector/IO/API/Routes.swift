@@ -32,6 +32,8 @@ struct HouseRoutes: Sendable {
         addGovernance(router)
         addWindows(router)
         addDevices(router)
+        addSites(router)
+        addSitePages(router)
         addIntake(router)
         addLogs(router)
         return router

@@ -10,6 +10,15 @@ enum ConsolePage {
 
     /// A page of the console; its script fetches `path` and puts it into `main`.
     static func document(title: String, refreshedBy path: String, content: String) -> String {
+        document(
+            title: title, script: "/console.js", content: content, marks: " id=\"chain\" data-fragment=\"\(path)\"",
+            withoutScript: "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>")
+    }
+
+    /// A page whose script keeps parts of it current.
+    static func document(
+        title: String, script: String, content: String, marks: String = "", withoutScript: String = ""
+    ) -> String {
         """
         <!doctype html>
         <html lang="en">
@@ -20,11 +29,11 @@ enum ConsolePage {
         <title>Kilomint — \(escape(title))</title>
         <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='%2317936b'/%3E%3C/svg%3E">
         <link rel="stylesheet" href="/console.css">
-        <noscript><meta http-equiv="refresh" content="5"></noscript>
-        <script src="/console.js" defer></script>
+        \(withoutScript)
+        <script src="\(script)" defer></script>
         </head>
         <body>
-        <main id="chain" data-fragment="\(path)">
+        <main\(marks)>
         \(content)
         </main>
         </body>

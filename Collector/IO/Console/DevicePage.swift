@@ -28,9 +28,10 @@ enum DevicePage {
         let rows = model.devices.map(row)
         let body =
             rows.isEmpty
-            ? "<tr><td class=\"wide\">No gateway is registered yet.</td></tr>" : rows.joined(separator: "\n")
+            ? "<tr><td class=\"wide\" colspan=\"6\">No gateway is registered yet.</td></tr>"
+            : rows.joined(separator: "\n")
         return """
-            <section><h2>Gateways</h2>
+            <section><h2>Gateways <a class="button" href="/devices/new">Register</a></h2>
             <table class="devices"><thead><tr><th scope="col">Gateway</th><th scope="col">State</th><th scope="col">Meters</th><th scope="col">Key</th><th scope="col">Certificate</th><th scope="col">Last record</th></tr></thead>
             <tbody>\(body)</tbody></table></section>
             """
@@ -48,7 +49,7 @@ enum DevicePage {
             "\(ConsolePage.clock($0))<br>\(ConsolePage.grouped(Int64(clamping: device.records))) records"
         }
         return """
-            <tr><th scope="row">\(ConsolePage.escape(device.gateway.text))<br><small>\(ConsolePage.escape(device.entity.text))</small></th>\
+            <tr><th scope="row"><a href="/gateways/\(device.gateway)">\(ConsolePage.escape(device.gateway.text))</a><br><small>\(ConsolePage.escape(device.entity.text))</small></th>\
             <td class="wide" data-label="State"><span><span class="state \(mood(device.stage))">\(device.stage.rawValue)</span><br><small>\(detail(device))</small></span></td>\
             <td class="wide" data-label="Meters"><span>\(meters.isEmpty ? "none" : meters.joined(separator: "<br>"))</span></td>\
             <td class="wide" data-label="Key"><span>\(key ?? "·")</span></td>\
@@ -92,9 +93,9 @@ enum DevicePage {
         return """
             <section><h2>Let a gateway enrol</h2>
             <ol class="steps">
-            <li>The operator makes a claim; a root key and two persons sign it, and its code is shown once:<br><code>kilomint-collector device claim GATEWAY --url … --token-file … --key root.pem --key person-a.pem --key person-b.pem</code></li>
+            <li>The operator <a href="/devices/new">registers</a> facility, gateway, meters and metering points, with a claim; a root key and two persons sign the draft, and the claim's code is shown once. For a registered gateway also:<br><code>kilomint-collector device claim GATEWAY --url … --token-file … --draft claim.draft</code></li>
             <li>The installer types it at the gateway:<br><code>kilomint-agent enroll --url \(ConsolePage.escape(url)) --code KM1-…</code></li>
-            <li>Here it turns from <em>claim open</em> to <em>enrolled</em>, and with its first record to <em>alive</em>.</li>
+            <li>Here it turns from <em>claim open</em> to <em>enrolled</em>, and with its first record to <em>alive</em>; its own page says what to do at each step.</li>
             </ol>
             <p class="note">A stolen gateway: <code>kilomint-collector device revoke GATEWAY --key person-a.pem --reason …</code> — one person is enough, and it is out at once.</p></section>
             """

@@ -24,6 +24,17 @@ struct DeviceStatus: Sendable {
         let device: String
         let serial: String
         let point: Identifier?
+        let profile: String
+        /// Counts are multiplied by it: `200/1`.
+        let ratio: String
+        let isInverter: Bool
+        /// The manifest lets readings with this profile settle.
+        let isBillingGrade: Bool
+        let commissionedAt: UTCInstant?
+        /// As decoded from its last readings, Wh and W.
+        let exported: Int64?
+        let watts: Int64?
+        let readAt: UTCInstant?
     }
 
     let gateway: Identifier
@@ -41,6 +52,10 @@ struct DeviceStatus: Sendable {
     let records: UInt64
     let lastRecordAt: UTCInstant?
     let stream: String?
+    /// How far the last receipt made for it reaches; nil: none since start.
+    let receiptedThrough: UInt64?
+    /// How far the receipt reaches that the gateway itself says it holds.
+    let heldThrough: UInt64?
     let reason: String?
     let meters: [Meter]
 }
@@ -59,18 +74,26 @@ extension House {
         // What a revocation of this very millisecond ends is ended.
         let instant = decisionTime() + 1
         let plant = state.registry.plant(at: instant)
-        let url = enrolment.map {
-            "https://\($0.configuration.serverNames.first ?? "HOST"):\($0.configuration.port)"
-        }
-        var points: [Identifier: Identifier] = [:]
-        for point in plant.sites.flatMap(\.meteringPoints) { for meter in point.meters { points[meter] = point.id } }
+        let points = Self.pointsByMeter(plant)
         let devices = state.registry.gatewayIDs(at: instant).compactMap { device($0, at: instant, points) }
         return DeviceModel(
-            tenant: state.genesis.tenant.text, now: now(), isEnrolmentOpen: enrolment != nil, enrolmentURL: url,
+            tenant: state.genesis.tenant.text, now: now(), isEnrolmentOpen: enrolment != nil,
+            enrolmentURL: enrolmentURL,
             devices: devices)
     }
 
-    private func device(
+    /// `https://HOST:PORT`, as gateways call it.
+    var enrolmentURL: String? {
+        enrolment.map { "https://\($0.configuration.serverNames.first ?? "HOST"):\($0.configuration.port)" }
+    }
+
+    static func pointsByMeter(_ plant: RegisteredPlant) -> [Identifier: Identifier] {
+        var points: [Identifier: Identifier] = [:]
+        for point in plant.sites.flatMap(\.meteringPoints) { for meter in point.meters { points[meter] = point.id } }
+        return points
+    }
+
+    func device(
         _ id: Identifier, at instant: UTCInstant, _ points: [Identifier: Identifier]
     ) -> DeviceStatus? {
         guard let known = state.registry.gateway(id, at: instant) else { return nil }
@@ -79,10 +102,7 @@ extension House {
         let key = state.registry.standingKey(of: id, at: instant)
         let revocation = state.registry.revocation(of: id, at: instant)
         let isEnrolled = state.registry.gatewayKeys(id, at: instant)?.maySpeak(intake.gateway(id)) == true
-        let meters = state.registry.meters(of: id, at: instant).map {
-            DeviceStatus.Meter(
-                id: $0.id, device: "\($0.vendor) \($0.model)", serial: $0.serial, point: points[$0.id])
-        }
+        let meters = state.registry.meters(of: id, at: instant).map { meter($0, board, points[$0.id], at: instant) }
         return DeviceStatus(
             gateway: id, entity: known.entity,
             stage: stage(claim, isEnrolled: isEnrolled, isRevoked: revocation != nil, board, at: instant),
@@ -91,8 +111,23 @@ extension House {
             kid: isEnrolled ? key.map { KeyID.kid(ofSPKI: $0.spki).hex } : nil, keySince: isEnrolled ? key?.since : nil,
             certificateUntil: issued(to: id)?.notAfter, isLetIn: roster.map { $0.known.contains(id) },
             records: board?.records ?? 0, lastRecordAt: board?.lastRecordAt,
-            stream: intake.gateway(id)?.open?.description, reason: isEnrolled ? nil : revocation?.reason,
+            stream: intake.gateway(id)?.open?.description, receiptedThrough: receipted[id],
+            heldThrough: (heldReceipts[id] ?? nil)?.durableThrough, reason: isEnrolled ? nil : revocation?.reason,
             meters: meters)
+    }
+
+    private func meter(
+        _ meter: CollectorCore.Meter, _ board: GatewayBoard.Gateway?, _ point: Identifier?, at instant: UTCInstant
+    ) -> DeviceStatus.Meter {
+        let seen = board?.meters.first { $0.id == meter.id }
+        let billingGrade = state.registry.manifest(at: instant).billingGrade
+        return DeviceStatus.Meter(
+            id: meter.id, device: "\(meter.vendor) \(meter.model)", serial: meter.serial, point: point,
+            profile: meter.profileName, ratio: "\(meter.ratioNumerator)/\(meter.ratioDenominator)",
+            isInverter: meter.meterClass == .inverter,
+            isBillingGrade: profiles.digest(named: meter.profileName).map { billingGrade.contains($0) } ?? false,
+            commissionedAt: admission.commissioning(of: meter, through: instant)?.time,
+            exported: seen?.energy?.energy.wattHours, watts: seen?.watts, readAt: seen?.readAt)
     }
 
     private func stage(
@@ -126,17 +161,21 @@ extension DeviceStatus {
             ("certificate_until", .optional(certificateUntil?.description)),
             ("let_in", isLetIn.map { .bool($0) } ?? .null), ("records", .count(records)),
             ("last_record_at", .optional(lastRecordAt?.description)), ("stream", .optional(stream)),
-            ("reason", .optional(reason)),
-            (
-                "meters",
-                .array(
-                    meters.map {
-                        .object([
-                            ("meter", .string($0.id.text)), ("device", .string($0.device)),
-                            ("serial", .string($0.serial)), ("metering_point", .optional($0.point?.text)),
-                        ])
-                    })
-            ),
+            ("receipted_through", receiptedThrough.map { .count($0) } ?? .null),
+            ("receipt_held_through", heldThrough.map { .count($0) } ?? .null), ("reason", .optional(reason)),
+            ("meters", .array(meters.map(\.json))),
+        ])
+    }
+}
+
+extension DeviceStatus.Meter {
+    fileprivate var json: JSON {
+        .object([
+            ("meter", .string(id.text)), ("device", .string(device)), ("serial", .string(serial)),
+            ("metering_point", .optional(point?.text)), ("profile", .string(profile)), ("ratio", .string(ratio)),
+            ("class", .string(isInverter ? "inverter" : "mid")), ("billing_grade_profile", .bool(isBillingGrade)),
+            ("commissioned_at", .optional(commissionedAt?.description)), ("export_wh", .optional(exported)),
+            ("watts", .optional(watts)), ("read_at", .optional(readAt?.description)),
         ])
     }
 }

@@ -123,17 +123,14 @@ extension House {
         let instant = decisionTime()
         guard let known = state.registry.gateway(gateway, at: instant) else { return nil }
         let entity = state.registry.entity(known.entity, at: instant)
-        return .object([
-            ("gateway", .string(gateway.text)), ("now", .string(instant.description)),
-            ("entity", .string(known.entity.text)),
-            ("organisation", .optional(entity?.organisation.text)),
-            ("next_claim", .count(state.registry.nextNumber(kind: 7, gateway))),
-            ("next_revocation", .count(state.registry.nextNumber(kind: 8, gateway))),
-            ("ca_certificate", .optional(enrolment?.authority.pem)),
-            ("enrolment_port", .optional(enrolment.map { Int64($0.configuration.port) })),
-            ("server_names", .array((enrolment?.configuration.serverNames ?? []).map { .string($0) })),
-            ("claim_lifetime_ms", .optional(enrolment?.configuration.claimLifetime)),
-        ])
+        return .object(
+            [
+                ("gateway", .string(gateway.text)), ("now", .string(instant.description)),
+                ("entity", .string(known.entity.text)),
+                ("organisation", .optional(entity?.organisation.text)),
+                ("next_claim", .count(state.registry.nextNumber(kind: 7, gateway))),
+                ("next_revocation", .count(state.registry.nextNumber(kind: 8, gateway))),
+            ] + enrolmentMembers + siteMembers(gateway))
     }
 
     /// docs/formats/http.md, "Provision".

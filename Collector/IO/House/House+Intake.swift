@@ -189,7 +189,9 @@ extension House {
         let context = ReceiptContext(
             originBase: state.genesis.originBase, epoch: end.epoch, devicesSynced: 1, now: now(),
             checkpoint: wantsCheckpoint ? try checkpointForReceipt(gateway) : nil)
-        return try sign(intake.receipt(gateway, stream, context, answer: answer).encoded, as: .receipt)
+        let receipt = intake.receipt(gateway, stream, context, answer: answer)
+        if receipt.durableThrough > 0 { receipted[gateway] = receipt.durableThrough }
+        return try sign(receipt.encoded, as: .receipt)
     }
 
     /// A published checkpoint with the consistency proof from the one the gateway's status names, when it is of this epoch.

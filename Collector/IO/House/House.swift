@@ -46,6 +46,8 @@ actor House {
     var connectedShares: Set<PartitionShare> = []
     /// The last receipt a gateway's status showed since start; the inner nil: it says it holds none.
     var heldReceipts: [Identifier: Receipt?] = [:]
+    /// How far the last receipt made for a gateway since start reaches. For people.
+    var receipted: [Identifier: UInt64] = [:]
     /// Origins of epochs that a signed document ended.
     var endedOrigins: [String] = []
     var attempts = EnrolmentAttempts()

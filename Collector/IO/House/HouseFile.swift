@@ -43,11 +43,11 @@ package struct HouseFile: Sendable {
             keys: Genesis.Keys(
                 roots: [signers.root.publicKey.spki], log: log.spki, receipt: receipt.spki, seal: seal.spki),
             manifest: try signers.document(manifest.encoded, as: .manifest, dual: false), clock: clock,
-            originBase: logOrigin, tenant: try identifier(root.value("tenant")))
+            originBase: logOrigin, tenant: try HouseSections.identifier(root.value("tenant")))
         var builder = Registrations(
             signers: signers, effectiveFrom: anchor, isProfile: { profile($0) != nil })
         try builder.organisations(root)
-        let keys = try builder.readKeys(root)
+        let keys = try HouseSections.keys(root.value("keys"))
         // Persons first: they sign the others. Entities and gateways before the keys that are theirs.
         try builder.keys(keys.filter { $0.role == .person })
         try builder.entities(root)
@@ -118,13 +118,6 @@ package struct HouseFile: Sendable {
         }
         return manifest
     }
-
-    fileprivate static func identifier(_ value: SettingsValue) throws(SettingsError) -> Identifier {
-        guard let identifier = Identifier(try value.identifier()) else {
-            throw value.error("is not an identifier", allowed: "1 … 40 characters out of a-z 0-9 -")
-        }
-        return identifier
-    }
 }
 
 /// The root key and, for dual control, the persons' keys.
@@ -169,131 +162,34 @@ private struct Registrations {
         documents.append(try signers.document(registration.encoded, as: .registration, dual: dual))
     }
 
-    private func maps(_ root: SettingsMap, _ section: String) throws(SettingsError) -> [SettingsMap] {
-        var maps: [SettingsMap] = []
-        for item in try root.value(section).list(count: 1...10_000) { maps.append(try item.map()) }
-        return maps
-    }
-
     mutating func organisations(_ root: SettingsMap) throws {
-        for map in try maps(root, "organisations") {
-            let organisation = Organisation(
-                id: try HouseFile.identifier(map.value("id")), name: try map.value("name").text(1...200))
-            try add(.organisation(organisation), dual: false)
+        for body in try HouseSections.organisations(root.value("organisations")) {
+            try add(.organisation(body), dual: false)
         }
-    }
-
-    private static let roles: [(name: String, value: KeyRole)] = [
-        ("gateway", .gateway), ("owner", .owner), ("finance-verifier", .financeVerifier),
-        ("compliance-verifier", .complianceVerifier), ("auditor", .auditor), ("grid-operator", .gridOperator),
-        ("satellite", .satellite), ("person", .person),
-    ]
-
-    func readKeys(_ root: SettingsMap) throws -> [RegisteredKey] {
-        var keys: [RegisteredKey] = []
-        for map in try maps(root, "keys") {
-            var affiliated: [Identifier] = []
-            for item in try map.optional("affiliated")?.list(count: 0...1000) ?? [] {
-                affiliated.append(try HouseFile.identifier(item))
-            }
-            keys.append(
-                RegisteredKey(
-                    spki: try Self.publicKey(map.value("public")), role: try map.value("role").choice(Self.roles),
-                    subject: try HouseFile.identifier(map.value("subject")),
-                    organisation: try HouseFile.identifier(map.value("organisation")), affiliated: affiliated,
-                    validTo: try map.optional("valid_to").map(CollectorConfiguration.instant)
-                        ?? UTCInstant(milliseconds: HouseBounds.instantMax)))
-        }
-        return keys
     }
 
     mutating func keys(_ keys: [RegisteredKey]) throws {
         for key in keys { try add(.key(key), dual: key.role != .person) }
     }
 
-    /// The file beside a private key: SubjectPublicKeyInfo in hexadecimal.
-    private static func publicKey(_ value: SettingsValue) throws -> [UInt8] {
-        let text = String(decoding: try SettingsFile.read(path: try value.path()), as: UTF8.self)
-        let digits = text.filter { $0 != "\n" && $0 != " " }
-        guard let spki = [UInt8](hex: digits) else {
-            throw value.error("is not a public key file", allowed: "the .pub file that `key create` wrote")
-        }
-        return try PublicKey(spki: spki).spki
-    }
-
     mutating func entities(_ root: SettingsMap) throws {
-        for map in try maps(root, "entities") {
-            var shares: [Entity.Share] = []
-            let list = try map.value("principals")
-            for item in try list.list(count: 1...1000) {
-                let share = try item.map()
-                shares.append(
-                    Entity.Share(
-                        principal: try HouseFile.identifier(share.value("id")),
-                        account: try HouseFile.identifier(share.value("account")),
-                        ppm: try share.value("share").int(in: 0...1_000_000)))
-            }
-            guard shares.reduce(0, { $0 + $1.ppm }) == 1_000_000 else {
-                throw list.error("has shares that do not add up", allowed: "shares of together 1000000 (ppm)")
-            }
-            let entity = Entity(
-                id: try HouseFile.identifier(map.value("id")),
-                organisation: try HouseFile.identifier(map.value("organisation")),
-                population: try map.value("population").int(in: 0...HouseBounds.populationMax), shares: shares)
-            try add(.entity(entity), dual: false)
-        }
+        for body in try HouseSections.entities(root.value("entities")) { try add(.entity(body), dual: false) }
     }
 
     mutating func gateways(_ root: SettingsMap) throws {
-        for map in try maps(root, "gateways") {
-            let gateway = Gateway(
-                id: try HouseFile.identifier(map.value("id")), entity: try HouseFile.identifier(map.value("entity")),
-                clockError: try map.optional("clock_error")?.milliseconds(in: 0...300_000) ?? 0)
-            try add(.gateway(gateway), dual: false)
-        }
+        // Devices may be left out: they are registered when they are there (`device add`).
+        guard let section = root.optional("gateways") else { return }
+        for body in try HouseSections.gateways(section) { try add(.gateway(body), dual: false) }
     }
 
     mutating func meters(_ root: SettingsMap) throws {
-        for map in try maps(root, "meters") {
-            let profile = try map.value("profile")
-            guard isProfile(try profile.text(1...64)) else {
-                throw profile.error(
-                    "is not a profile in the folder `profiles`", allowed: "the name of a shipped profile")
-            }
-            let meter = Meter(
-                id: try HouseFile.identifier(map.value("id")), vendor: try map.value("vendor").text(1...64),
-                model: try map.value("model").text(1...64), serial: try map.value("serial").text(1...64),
-                gateway: try HouseFile.identifier(map.value("gateway")),
-                profileName: try profile.text(1...64),
-                ratioNumerator: try map.optional("ratio_numerator")?.int(in: 1...HouseBounds.ratioMax) ?? 1,
-                ratioDenominator: try map.optional("ratio_denominator")?.int(in: 1...HouseBounds.ratioMax) ?? 1,
-                meterClass: try map.value("class").choice([
-                    (name: "mid", value: Meter.Class.midMeter), (name: "inverter", value: .inverter),
-                ]))
-            try add(.meter(meter), dual: true)
-        }
+        guard let section = root.optional("meters") else { return }
+        for body in try HouseSections.meters(section, isProfile: isProfile) { try add(.meter(body), dual: true) }
     }
 
     mutating func meteringPoints(_ root: SettingsMap) throws {
-        for map in try maps(root, "metering_points") {
-            var checks: [Identifier] = []
-            for item in try map.optional("check_meters")?.list(count: 0...16) ?? [] {
-                checks.append(try HouseFile.identifier(item))
-            }
-            let directions = [
-                (name: "export", value: MeteringPoint.Direction.export),
-                (name: "export-minus-import", value: .exportMinusImport),
-            ]
-            let point = MeteringPoint(
-                id: try HouseFile.identifier(map.value("id")), entity: try HouseFile.identifier(map.value("entity")),
-                nameplateWatts: try map.value("nameplate").int(in: 1...HouseBounds.wattsMax),
-                direction: try map.value("direction").choice(directions),
-                revenueMeter: try HouseFile.identifier(map.value("revenue_meter")), checkMeters: checks,
-                latitude: try map.value("latitude").decimal(digits: 6, in: -90_000_000...90_000_000),
-                longitude: try map.value("longitude").decimal(digits: 6, in: -180_000_000...180_000_000),
-                performanceRatio: try map.optional("performance_ratio")?.int(in: 1...1_000_000) ?? 800_000)
-            try add(.meteringPoint(point), dual: true)
-        }
+        guard let section = root.optional("metering_points") else { return }
+        for body in try HouseSections.meteringPoints(section) { try add(.meteringPoint(body), dual: true) }
     }
 }
 

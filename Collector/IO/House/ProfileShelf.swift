@@ -44,6 +44,8 @@ package struct ProfileShelf: Sendable {
     package func profile(_ digest: Digest) -> Profile? { byDigest[digest] }
     /// Encoded profiles by digest, as transcripts carry them.
     package var bytesByDigest: [Digest: [UInt8]] { byDigest.mapValues { $0.encoded() } }
+    /// In order.
+    package var names: [String] { byName.keys.sorted() }
     package func digest(named name: String) -> Digest? { byName[name] }
     package func profile(named name: String) -> Profile? { byName[name].flatMap { byDigest[$0] } }
 }

@@ -86,6 +86,7 @@ struct RegistryTests {
             (.meterUsedTwice, refusal(house, point("new", meters: ["check"]))),
             (.accountTaken, refusal(house, entity("new", account: "serf-alice"))),
             (.accountTaken, refusal(house, entity("new", account: "issuance"))),
+            (.nameOfHouse, refusal(house, entity("issuance", account: "new"))),
             (.unknownGateway, refusal(house, revocation("gw-9"), by: root)),
             (.numberSkipped, refusal(house, revocation("gw-1"), number: 2, by: root)),
             (.revocationLater, refusal(house, revocation("gw-1"), from: anchor + 1, by: root)),

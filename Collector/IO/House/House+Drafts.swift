@@ -1,0 +1,66 @@
+// Drafts: what the house says to registrations before anybody signs them. Nothing is kept; signatures are made elsewhere.
+
+internal import CollectorCore
+internal import Quantities
+
+/// What stands against one registration of a draft.
+struct DraftFinding: Hashable, Sendable {
+    /// Of a ``RegistrationRefusal``; nil for what only this collector says.
+    let code: UInt64?
+    /// What to do.
+    let text: String
+}
+
+extension House {
+    /// One for each registration, nil where nothing stands against it once it is signed.
+    func findings(_ drafts: [Registration]) -> [DraftFinding?] {
+        let refusals = state.registry.refusals(of: drafts, at: decisionTime())
+        return zip(drafts, refusals).map { draft, refusal in
+            let subject = RegistrationSubject(draft.body)
+            if draft.number == 1, refusal == .numberTaken || refusal == .numberTooLow {
+                let stands = state.registry.isRegistered(draft.body)
+                return DraftFinding(
+                    code: refusal?.rawValue,
+                    text: stands
+                        ? "\(subject.id) is registered already: choose another id, or leave it out"
+                        : "\(subject.id) stands twice in this draft: choose another id")
+            }
+            if let refusal { return DraftFinding(code: refusal.rawValue, text: "\(refusal)") }
+            if case .meter(let meter) = draft.body, profiles.digest(named: meter.profileName) == nil {
+                return DraftFinding(
+                    code: nil,
+                    text: "\(meter.profileName) is no profile of this collector: its folder `profiles` has them by name"
+                )
+            }
+            return nil
+        }
+    }
+
+    /// In a draft's order: `{items: [{kind, id, code, problem}]}`.
+    func draftView(_ draft: RegistrationDraft) -> JSON {
+        let registrations = draft.registrations
+        let items = zip(registrations, findings(registrations)).map { registration, finding -> JSON in
+            .object([
+                ("kind", .count(registration.body.kind)),
+                ("id", .string(RegistrationSubject(registration.body).id.text)),
+                ("code", .optional(finding?.code.map { Int64(clamping: $0) })),
+                ("problem", .optional(finding?.text)),
+            ])
+        }
+        return .object([("now", .string(decisionTime().description)), ("items", .array(items))])
+    }
+
+    /// What whoever makes claims needs of the enrolment port.
+    func enrolmentView() -> JSON {
+        .object([("now", .string(decisionTime().description))] + enrolmentMembers)
+    }
+
+    var enrolmentMembers: [(String, JSON)] {
+        [
+            ("ca_certificate", .optional(enrolment?.authority.pem)),
+            ("enrolment_port", .optional(enrolment.map { Int64($0.configuration.port) })),
+            ("server_names", .array((enrolment?.configuration.serverNames ?? []).map { .string($0) })),
+            ("claim_lifetime_ms", .optional(enrolment?.configuration.claimLifetime)),
+        ]
+    }
+}
