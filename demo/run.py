@@ -323,8 +323,11 @@ class House:
         self.closing_checks()
         if self.failures:
             raise Failed("\n".join(self.failures))
-        print(f"\nEvery check held. Do it yourself: {self.bin.name}/kilomint-audit verify --url {self.url} --token-file {self.dir}/keys/auditor.token")
+        programs = os.path.relpath(self.bin)
+        print(f"\nEvery check held. Do it yourself: {programs}/kilomint-audit verify --url {self.url} --token-file {self.dir}/keys/auditor.token")
         if not self.once:
+            print(f"Somebody stole the gateway? {programs}/kilomint-collector device revoke {GATEWAY} --url {self.url} "
+                  f"--token-file {self.dir}/keys/operator.token --key {self.dir}/keys/person-a.pem --reason stolen; then look at {self.url}/devices")
             print(f"The console stays open at {self.url}/ until you press Ctrl-C.", flush=True)
             while True:
                 self.watch()

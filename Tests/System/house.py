@@ -68,7 +68,7 @@ def free_ports(count):
 class House(demo.House):
     """One house. Start it with `with House() as house:`; a failed test shows the processes' last words."""
 
-    def __init__(self, *, cadence=24, grace=6, speed=7200, lead=10, clock_error=0):
+    def __init__(self, *, cadence=24, grace=6, speed=7200, lead=12, clock_error=0):
         """Cadence and grace in hours of the house's time; lead in real seconds before its clock begins to run."""
         folder = tempfile.mkdtemp(prefix="kilomint-house-")
         super().__init__(argparse.Namespace(bin=BIN, once=True, dir=folder, broker_port=0, plant_port=0, port=0, enrolment_port=0))

@@ -23,7 +23,7 @@ class Kills(unittest.TestCase):
     def test_nothing_is_lost_and_nothing_counts_twice(self):
         print(f"KILOMINT_SEED={SEED}")
         chance = random.Random(SEED)
-        with House(lead=12) as house:
+        with House(lead=14) as house:
             house.launch()
             house.audit_first_window()
             self.kill_often(house, chance)

@@ -153,7 +153,7 @@ class Order(unittest.TestCase):
     def test_the_same_evidence_gives_the_same_windows(self):
         print(f"KILOMINT_SEED={SEED}")
         chance = random.Random(SEED)
-        with TwoGateways(clock_error=30) as house:
+        with TwoGateways(clock_error=30, lead=16) as house:
             house.launch()
             house.until("the second collector", lambda: house.request("/metrics", url=house.mirror)[0] == 200)
             house.audit_first_window()
