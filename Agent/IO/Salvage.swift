@@ -46,7 +46,9 @@ package struct Salvage {
     ///
     /// - Parameter spool: with what was taken over before, should a crash have come between.
     init?(from quarantine: String, into spool: Spool, gateway: Identifier, key: SpoolKey) {
-        guard access(quarantine + "/spool.db", F_OK) == 0, let opened = Self.open(quarantine) else { return nil }
+        guard access(quarantine + "/spool.db", F_OK) == 0, let opened = Self.open(quarantine, of: gateway) else {
+            return nil
+        }
         self.quarantine = quarantine
         self.gateway = gateway
         self.key = key
@@ -66,34 +68,49 @@ package struct Salvage {
 
     func close() { damaged.close() }
 
-    /// With its log; without it when the log is what cannot be read.
+    /// With its log; without it when the log is what cannot be read; with its first page made anew, without which nothing leads
+    /// to the others.
+    private static func open(_ quarantine: String, of gateway: Identifier) -> (
+        database: Database, claims: [StreamState], agent: AgentState
+    )? {
+        if let whole = open(quarantine) { return whole }
+        let log = quarantine + "/spool.db-wal"
+        if access(log, F_OK) == 0, rename(log, log + ".unread") == 0, let whole = open(quarantine) { return whole }
+        if !isSound(quarantine), Spool.restoreSchema(in: quarantine, gateway: gateway), let whole = open(quarantine) {
+            return whole
+        }
+        // Streams are found again by their records, receipts by the collector's next one.
+        guard isSound(quarantine) else { return nil }
+        do {
+            return (try Database(path: quarantine + "/spool.db"), [], AgentState())
+        } catch { return nil }  // That is the answer.
+    }
+
     private static func open(
         _ quarantine: String
     ) -> (database: Database, claims: [StreamState], agent: AgentState)? {
-        for isLast in [false, true] {
+        do {
+            let database = try Database(path: quarantine + "/spool.db")
             do {
-                let database = try Database(path: quarantine + "/spool.db")
-                do {
-                    return (database, try Spool.loadStreams(database), try Spool.loadAgent(database))
-                } catch {
-                    // Streams are found again by their records, receipts by the collector's next one.
-                    if isLast, isDatabase(database) { return (database, [], AgentState()) }
-                    database.close()
-                }
+                try Spool.checkHead(quarantine + "/spool.db")
+                try Spool.checkSchema(database)
+                return (database, try Spool.loadStreams(database), try Spool.loadAgent(database))
             } catch {
-                if isLast { return nil }
+                database.close()
+                throw error
             }
-            guard access(quarantine + "/spool.db-wal", F_OK) == 0 else { continue }
-            rename(quarantine + "/spool.db-wal", quarantine + "/spool.db-wal.unread")
-        }
-        return nil
+        } catch { return nil }  // That is the answer.
     }
 
-    /// Whether there is anything to look for: without its first page nothing leads to the others.
-    private static func isDatabase(_ database: Database) -> Bool {
-        do { return try database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'record'") == 1 } catch {
-            return false
-        }
+    /// Whether the tables can be found, be they readable or not.
+    private static func isSound(_ quarantine: String) -> Bool {
+        do {
+            try Spool.checkHead(quarantine + "/spool.db")
+            let database = try Database(path: quarantine + "/spool.db")
+            defer { database.close() }
+            try Spool.checkSchema(database)
+            return true
+        } catch { return false }  // That is the answer.
     }
 
     private static func ordinals(in damaged: Database) -> [Int64] {

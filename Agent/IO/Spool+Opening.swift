@@ -23,20 +23,16 @@ extension Spool {
     /// Opens the file, or throws: damage is told apart by ``DatabaseError/isDamaged`` and ``SpoolError/damaged(_:)``.
     static func open(folder: String, gateway: Identifier, bytesMax: Int) throws -> (Spool, isFresh: Bool) {
         let file = file(folder)
+        try checkHead(file)
         let database = try Database(path: file)
         database.padLog()
         do {
             try set(database, file: file, bytesMax: bytesMax)
-            let isFresh = try database.integer("PRAGMA user_version") == 0
+            let isFresh = try database.integer("PRAGMA user_version") == 0 && !hasRecords(database)
             if isFresh { try create(database, gateway: gateway) }
-            let version = try database.integer("PRAGMA user_version") ?? 0
-            guard version == formatVersion, try database.integer("PRAGMA application_id") == applicationID else {
-                throw SpoolError.otherVersion(path: file, found: version)
-            }
-            // The latest birth is found without reading every record behind it.
-            try database.run("CREATE INDEX IF NOT EXISTS birth ON record (position) WHERE kind = 1")
-            // And which key is in force.
-            try database.run("CREATE INDEX IF NOT EXISTS key ON record (position) WHERE kind = 5")
+            try checkVersion(database, file: file)
+            try checkSchema(database)
+            try index(database)
             let agent = try loadAgent(database)
             let streams = try loadStreams(database)
             let owner = try database.text("SELECT gateway FROM agent") ?? ""
@@ -90,23 +86,22 @@ extension Spool {
         }
     }
 
-    private static func create(_ database: Database, gateway: Identifier) throws {
+    /// Older files lack them until they are opened.
+    private static func index(_ database: Database) throws {
+        // The latest birth is found without reading every record behind it.
+        try database.run("CREATE INDEX IF NOT EXISTS birth ON record (position) WHERE kind = 1")
+        // And which key is in force.
+        try database.run("CREATE INDEX IF NOT EXISTS key ON record (position) WHERE kind = 5")
+    }
+
+    static func create(_ database: Database, gateway: Identifier) throws {
         try database.transaction {
-            try database.run(
-                """
-                CREATE TABLE stream (ordinal INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, head INTEGER NOT NULL,
-                    link BLOB NOT NULL, receipted INTEGER NOT NULL, ended INTEGER NOT NULL);
-                CREATE TABLE record (position INTEGER PRIMARY KEY, through INTEGER NOT NULL, kind INTEGER NOT NULL,
-                    link BLOB NOT NULL, utc INTEGER NOT NULL, envelope BLOB, summary BLOB);
-                CREATE TABLE agent (one INTEGER PRIMARY KEY CHECK (one = 1), gateway TEXT NOT NULL, boot BLOB NOT NULL,
-                    uptime INTEGER NOT NULL, session INTEGER NOT NULL, clean INTEGER NOT NULL, receipt BLOB,
-                    checkpoint BLOB, key_list INTEGER NOT NULL);
-                PRAGMA application_id = \(applicationID);
-                PRAGMA user_version = \(formatVersion);
-                """)
+            for table in tables { try database.run(table) }
+            try database.run("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(formatVersion)")
             try database.run(
                 "INSERT INTO agent VALUES (1, ?, x'', 0, 0, 1, NULL, NULL, 0)", [.text(gateway.text)])
         }
+        try index(database)
     }
 
     static func loadAgent(_ database: Database) throws -> AgentState {
