@@ -17,7 +17,7 @@ enum Tool {
     static func values(_ arguments: Arguments, _ names: [String]) -> [String: String] {
         var values: [String: String] = [:]
         for name in names {
-            if let value = arguments.optional(name) { values[name.replacing("-", with: "_")] = value }
+            if let value = arguments.optional(name) { values[String(name.map { $0 == "-" ? "_" : $0 })] = value }
         }
         return values
     }

@@ -172,8 +172,8 @@ extension DeviceSearch {
             said.map { $0.text.lowercased() }.joined(separator: " ") + " "
             + DeviceIdentification.printable(serverID).lowercased()
         let vendor = profile.vendor.split(separator: " ").first.map { $0.lowercased() } ?? ""
-        if !vendor.isEmpty, told.contains(vendor) { candidate.count(60, "it says its vendor is \(profile.vendor)") }
-        if let model = profile.models.first(where: { told.contains($0.lowercased()) }) {
+        if !vendor.isEmpty, told.has(vendor) { candidate.count(60, "it says its vendor is \(profile.vendor)") }
+        if let model = profile.models.first(where: { told.has($0.lowercased()) }) {
             candidate.count(60, "it says it is a \(model)")
         }
         return isPlausible(&candidate) ? candidate : nil

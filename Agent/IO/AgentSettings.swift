@@ -255,7 +255,7 @@ extension SettingsValue {
             (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || [0x2D, 0x2E, 0x2F, 0x5F].contains(byte)
         }
         // It becomes part of a path.
-        guard !profile.contains(".."), profile.first != "/", profile.split(separator: "/").count == 2 else {
+        guard !profile.has(".."), profile.first != "/", profile.split(separator: "/").count == 2 else {
             throw error("is no profile's name", allowed: "vendor/model")
         }
         return profile

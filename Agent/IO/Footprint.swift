@@ -16,8 +16,11 @@ enum Footprint {
         mallopt(M_TRIM_THRESHOLD, ownPagesMin)
     }
 
-    /// Lets go of pages of programs and libraries: they hold mostly what reads configuration and profiles, once. Code that is
-    /// called again comes back from the page cache, and only that.
+    /// Gives back what the start had and has freed: blocks in the middle of a heap stay with the process until somebody asks.
+    static func trim() { malloc_trim(0) }
+
+    /// Lets go of pages of programs and libraries: code, which mostly read configuration and profiles, and the tables by which the
+    /// loader found symbols and relocated, both of them once. What is needed again comes back from the page cache, and only that.
     static func dropCode() {
         guard let file = fopen("/proc/self/maps", "re") else { return }
         defer { fclose(file) }
@@ -30,7 +33,9 @@ enum Footprint {
             else { continue }
             let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
             // Relocated constants are read-only too, but changed: those are anonymous pages, and would come back unrelocated.
-            guard ends.count == 2, ends[0] < ends[1], words[1].contains("x") else { continue }
+            // The piece at the file's beginning has those tables and nothing that is relocated.
+            let isTables = words[2] == "00000000" && !words[1].contains("w")
+            guard ends.count == 2, ends[0] < ends[1], words[1].contains("x") || isTables else { continue }
             madvise(UnsafeMutableRawPointer(bitPattern: ends[0]), Int(ends[1] - ends[0]), MADV_DONTNEED)
         }
     }

@@ -26,6 +26,7 @@ extension Keeper {
             board.update { $0.isReady = true }
             supervisor.ready(statusLine)
             // Connecting, the first plans and the first birth are over too.
+            Footprint.trim()
             Footprint.dropCode()
         }
         giveSignOfLife(now)

@@ -1,13 +1,20 @@
 // What the agent writes to flash in a day, beside what `plan` says. Measured over minutes in which as many commits happen as in a
-// longer time: a commit of one sample of each meter each second writes what one each 10 s, or each minute, writes. A whole run
-// counts, from a start to the end of the process, when what stands in the log was folded into the table.
+// longer time: a commit of one sample of each meter each second writes what one each 10 s, or each minute, writes. Of two whole
+// runs, each with a start and an end that folds the log into the table, the difference counts: what the longer one has more.
 
 internal import Foundation
 internal import Kit
 
 enum FlashFigures {
-    private static let seconds = 180
-    private static let warmUp: Duration = .seconds(20)
+    private static let short: Duration = .seconds(20)
+    private static let long: Duration = .seconds(200)
+
+    /// What one run of the agent wrote, and for how much.
+    private struct Run {
+        let written: Double
+        let records: Int
+        let bytes: Int
+    }
 
     static func measure() throws -> [Row] {
         [
@@ -21,26 +28,36 @@ enum FlashFigures {
         let yard = try BenchYard()
         defer { withExtendedLifetime((plant, yard)) {} }
         let buses = yard.floatBuses(plant.ports, units: 5)
-        try yard.startAgent(buses: buses, interval: "1s", commit: "1s")
-        let collector = try yard.collector()
         // The first birth and every meter's identity belong to no day.
-        try collector.run(until: .now + warmUp)
-        _ = try end(yard)
-        let (records, bytes) = (collector.records, collector.envelopeBytes)
-        guard records > 0 else { throw KitError("the agent commits nothing:\n\(try yard.agentLog().suffix(2_000))") }
-        try yard.startAgent(buses: buses, interval: "1s", commit: "1s")
-        try collector.run(until: .now + .seconds(seconds))
-        let written = try end(yard)
-        try collector.run(until: .now + .seconds(2))
-        let commits = Double(collector.records - records)
-        guard commits > 0 else { throw KitError("the agent commits nothing") }
-        let day = written / commits * 86_400 / Double(every) / 1e6
+        let collector = try run(yard, buses, short, nil).collector
+        let begin = try run(yard, buses, short, collector).run
+        let whole = try run(yard, buses, long, collector).run
+        let commits = Double(whole.records - begin.records)
+        guard commits > 0 else { throw KitError("the agent commits nothing:\n\(try yard.agentLog().suffix(2_000))") }
+        func day(_ bytes: Double) -> Double { bytes / commits * 86_400 / Double(every) / 1e6 }
         let raw = Double(endpoints * 5 * FloatPlant.values * 4) * 86_400 / Double(every) / 1e6
-        let envelopes = Double(collector.envelopeBytes - bytes) / commits * 86_400 / Double(every) / 1e6
         return Row(
-            "flash", "\(name), written a day", Figure.number(day) + " MB", limit: "\(limit) MB",
+            "flash", "\(name), written a day", Figure.number(day(whole.written - begin.written)) + " MB",
+            limit: "\(limit) MB",
             "`plan` says \(try plan(yard, buses, every)); scaled from \(Int(commits)) commits; raw words "
-                + "\(Figure.number(raw)) MB, signed envelopes \(Figure.number(envelopes)) MB of it")
+                + "\(Figure.number(raw)) MB, signed envelopes \(Figure.number(day(Double(whole.bytes - begin.bytes)))) MB of it"
+        )
+    }
+
+    private static func run(
+        _ yard: BenchYard, _ buses: [String], _ time: Duration, _ known: StandInCollector?
+    ) throws -> (run: Run, collector: StandInCollector) {
+        try yard.startAgent(buses: buses, interval: "1s", commit: "1s")
+        let collector = try known ?? yard.collector()
+        let (records, bytes) = (collector.records, collector.envelopeBytes)
+        try collector.run(until: .now + time)
+        let written = try end(yard)
+        // What was under way.
+        try collector.run(until: .now + .seconds(2))
+        return (
+            Run(written: written, records: collector.records - records, bytes: collector.envelopeBytes - bytes),
+            collector
+        )
     }
 
     /// Ends the agent in order. What it wrote in all is asked before the process is reaped.
