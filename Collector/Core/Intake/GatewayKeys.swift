@@ -42,6 +42,14 @@ package struct GatewayKeys: Hashable, Sendable {
         return gateway?.vouchedKeys.last?.spki == spki
     }
 
+    /// The same for the key that `kid` names: a certificate of one that may not is listed as revoked.
+    package func mayEnrol(kid: [UInt8], in gateway: GatewayState?) -> Bool {
+        let known = keys.map(\.spki) + (gateway?.vouchedKeys ?? []).map(\.spki)
+        return known.contains {
+            KeyID.kid(ofSPKI: $0) == kid && !isRevoked($0, in: gateway) && mayEnrol($0, in: gateway)
+        }
+    }
+
     /// Whether any key of the gateway counts: it may speak to the broker.
     package func maySpeak(_ gateway: GatewayState?) -> Bool {
         if keys.contains(where: \.mayOpen) { return true }

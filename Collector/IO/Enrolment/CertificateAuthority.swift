@@ -189,6 +189,14 @@ package struct CertificateAuthority: Sendable {
             notAfter: UTCInstant(issued.notValidAfter))
     }
 
+    /// PEM of a list of certificates that count no more before they end.
+    func pem(_ list: RevocationList) throws -> String {
+        let identifier = SubjectKeyIdentifier(hash: own.publicKey).keyIdentifier
+        return try list.pem(issuer: own.subject, keyIdentifier: identifier) { bytes in
+            try key.sign(bytes: bytes, signatureAlgorithm: .ecdsaWithSHA256).rawRepresentation
+        }
+    }
+
     private static func end(_ now: UTCInstant, _ lifetime: Int64) -> UTCInstant {
         UTCInstant(milliseconds: min(now.milliseconds + lifetime, instantMax))
     }

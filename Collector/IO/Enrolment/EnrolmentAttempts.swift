@@ -1,5 +1,6 @@
 // How often enrolment may be tried: in all, by gateway, and wrongly. A secret of 100 bits is not guessed; this keeps those who
-// try from costing the house its time, and shows that somebody tries. Kept in memory: a restart forgets it.
+// try from costing the house its time, and shows that somebody tries. Wrong secrets are kept beside the logs; buckets are not: they
+// are empty again within minutes.
 
 internal import Proofs
 internal import Quantities
@@ -34,8 +35,8 @@ struct EnrolmentAttempts {
     private var total = Bucket(at: 0)
     private var gateways: [Identifier: Bucket] = [:]
     private var strangers = Bucket(at: 0)
-    /// By the claim's document id.
-    private var wrong: [Digest: Int] = [:]
+    /// Of each gateway's last claim that was tried wrongly.
+    private var wrong: [Identifier: WrongSecrets] = [:]
 
     /// Counts an attempt.
     ///
@@ -63,10 +64,46 @@ struct EnrolmentAttempts {
 
     mutating func noteWrongSecret(_ gateway: Identifier, claim: Digest, uptime: Int64) {
         _ = admit(gateway, uptime: uptime, cost: Self.wrongSecretCost)
-        wrong[claim, default: 0] += 1
+        // Beyond the lock it need not be known how often.
+        wrong[gateway] = WrongSecrets(
+            claim: claim, count: min(wrongSecrets(gateway, claim: claim) + 1, WrongSecrets.countMax))
     }
 
-    func wrongSecrets(_ claim: Digest) -> Int { wrong[claim] ?? 0 }
-    func isLocked(_ claim: Digest) -> Bool { wrongSecrets(claim) >= Self.wrongSecretsMax }
-    mutating func unlock(_ claim: Digest) { wrong[claim] = nil }
+    func wrongSecrets(_ gateway: Identifier, claim: Digest) -> Int {
+        wrong[gateway].flatMap { $0.claim == claim ? $0.count : nil } ?? 0
+    }
+
+    func isLocked(_ gateway: Identifier, claim: Digest) -> Bool {
+        wrongSecrets(gateway, claim: claim) >= Self.wrongSecretsMax
+    }
+
+    mutating func unlock(_ gateway: Identifier) { wrong[gateway] = nil }
+
+    /// What is to be kept of a gateway.
+    func kept(_ gateway: Identifier) -> WrongSecrets? { wrong[gateway] }
+
+    /// As it was kept before a restart.
+    mutating func restore(_ gateway: Identifier, _ kept: WrongSecrets) { wrong[gateway] = kept }
+}
+
+/// How often a claim was tried with a wrong secret.
+struct WrongSecrets: Hashable, Sendable {
+    static let countMax = 1_000_000
+
+    /// Of the claim's document.
+    let claim: Digest
+    let count: Int
+
+    var line: String { "\(claim) \(count)\n" }
+
+    init(claim: Digest, count: Int) { (self.claim, self.count) = (claim, count) }
+
+    /// Nil for what nobody wrote here.
+    init?(line: String) {
+        let words = line.split(whereSeparator: \.isWhitespace)
+        guard words.count == 2, let bytes = [UInt8](hex: String(words[0])), let claim = Digest(bytes),
+            let count = Int(words[1]), (1...Self.countMax).contains(count)
+        else { return nil }
+        self.init(claim: claim, count: count)
+    }
 }

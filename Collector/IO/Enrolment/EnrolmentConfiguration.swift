@@ -18,6 +18,10 @@ package struct EnrolmentConfiguration: Sendable {
     package let certificateLifetime: Int64
     /// Of the claims that the collector drafts, ms.
     package let claimLifetime: Int64
+    /// Where the list of revoked certificates is written; nil: nowhere.
+    package let revocationFile: String?
+    /// How long that list counts, ms; it is written anew at half of it.
+    package let revocationLifetime: Int64
     /// What gateways are told, in the order they are to try.
     package let brokers: [Server]
 
@@ -40,6 +44,9 @@ package struct EnrolmentConfiguration: Sendable {
         certificateLifetime =
             try map.optional("certificate_lifetime")?.milliseconds(in: 3_600_000...825 * Self.day) ?? 90 * Self.day
         claimLifetime = try map.optional("claim_lifetime")?.milliseconds(in: 60_000...90 * Self.day) ?? 7 * Self.day
+        revocationFile = try map.optional("crl_file")?.path()
+        revocationLifetime =
+            try map.optional("crl_lifetime")?.milliseconds(in: 3_600_000...90 * Self.day) ?? 14 * Self.day
         var brokers: [Server] = []
         for item in try map.value("brokers").list(count: 1...Self.brokersMax) {
             let broker = try item.map()

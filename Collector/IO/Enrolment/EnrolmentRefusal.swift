@@ -13,6 +13,11 @@ struct EnrolmentRefusal: Error, Hashable {
         text: "gateway id and secret fit no open claim: look at the code on the collector's /devices")
     static let tooMany = EnrolmentRefusal(
         status: .tooManyRequests, text: "too many attempts: wait a minute, then try once")
+    static let tooManyCertificates = EnrolmentRefusal(
+        status: .tooManyRequests,
+        text:
+            "too many certificates of this key have not ended: whoever has it asks too often; enrol with a claim code for a new key"
+    )
     static let locked = EnrolmentRefusal(
         status: .forbidden,
         text:

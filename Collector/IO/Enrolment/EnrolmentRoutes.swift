@@ -165,6 +165,7 @@ struct EnrolmentRoutes: Sendable {
     // MARK: - Answers
 
     private func certificate(_ gateway: Identifier, _ key: [UInt8]) async throws -> Response {
+        try await house.requireRoom(gateway, KeyID.kid(ofSPKI: key))
         let now = await house.realTime()
         let issued = try authority.issueClient(
             gateway.text, spki: key, lifetime: configuration.certificateLifetime, now: now)

@@ -97,6 +97,7 @@ extension House {
         _ id: Identifier, at instant: UTCInstant, _ points: [Identifier: Identifier]
     ) -> DeviceStatus? {
         guard let known = state.registry.gateway(id, at: instant) else { return nil }
+        readAttempts(of: id)
         let board = gateways.gateway(id)
         let claim = state.registry.claim(of: id, at: instant)
         let key = state.registry.standingKey(of: id, at: instant)
@@ -107,7 +108,7 @@ extension House {
             gateway: id, entity: known.entity,
             stage: stage(claim, isEnrolled: isEnrolled, isRevoked: revocation != nil, board, at: instant),
             claimExpires: claim.flatMap { $0.boundKey == nil ? $0.claim.expires : nil },
-            wrongSecrets: claim.map { attempts.wrongSecrets($0.id) } ?? 0,
+            wrongSecrets: claim.map { attempts.wrongSecrets(id, claim: $0.id) } ?? 0,
             kid: isEnrolled ? key.map { KeyID.kid(ofSPKI: $0.spki).hex } : nil, keySince: isEnrolled ? key?.since : nil,
             certificateUntil: issued(to: id)?.notAfter, isLetIn: roster.map { $0.known.contains(id) },
             records: board?.records ?? 0, lastRecordAt: board?.lastRecordAt,
@@ -136,7 +137,7 @@ extension House {
     ) -> DeviceStatus.Stage {
         // A new claim of an enrolled gateway is what its operator waits for.
         if let claim, claim.boundKey == nil {
-            if attempts.isLocked(claim.id) { return .claimLocked }
+            if attempts.isLocked(claim.claim.gateway, claim: claim.id) { return .claimLocked }
             if instant < claim.claim.expires { return .claimOpen }
             if !isEnrolled { return .claimExpired }
         }
@@ -146,8 +147,10 @@ extension House {
     }
 
     func unlock(_ gateway: Identifier) -> Bool {
-        guard let claim = state.registry.claim(of: gateway, at: decisionTime()) else { return false }
-        attempts.unlock(claim.id)
+        guard state.registry.claim(of: gateway, at: decisionTime()) != nil else { return false }
+        readAttempts(of: gateway)
+        attempts.unlock(gateway)
+        keepAttempts(of: gateway)
         return true
     }
 }

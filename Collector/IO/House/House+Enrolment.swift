@@ -10,13 +10,6 @@ internal import Logging
 internal import Proofs
 internal import Quantities
 
-/// The last certificate a gateway was given.
-struct IssuedCertificate: Hashable, Sendable {
-    let serial: String
-    let kid: [UInt8]
-    let notAfter: UTCInstant
-}
-
 extension House {
     /// A certificate that expired may be renewed for this long.
     static let renewalAfterExpiry: Int64 = 365 * 86_400_000
@@ -50,15 +43,20 @@ extension House {
             throw EnrolmentRefusal.tooMany
         }
         let standing = state.registry.claim(of: gateway, at: instant)
-        if let standing, attempts.isLocked(standing.id) { throw EnrolmentRefusal.locked }
+        readAttempts(of: gateway)
+        if let standing, attempts.isLocked(gateway, claim: standing.id) { throw EnrolmentRefusal.locked }
         do throws(BindingRefusal) {
             return try state.registry.openClaim(of: gateway, secret: secret, at: instant)
         } catch {
             if error == .secretWrong, let standing {
                 attempts.noteWrongSecret(gateway, claim: standing.id, uptime: SystemClock.uptime())
+                // A crash before this line forgets one attempt of ten.
+                keepAttempts(of: gateway)
                 logger.warning(
                     "a wrong secret for an open claim",
-                    metadata: ["gateway": "\(gateway)", "times": "\(attempts.wrongSecrets(standing.id))"])
+                    metadata: [
+                        "gateway": "\(gateway)", "times": "\(attempts.wrongSecrets(gateway, claim: standing.id))",
+                    ])
             }
             throw EnrolmentRefusal(error)
         }
@@ -149,33 +147,21 @@ extension House {
         ]).encoded()
     }
 
-    // MARK: - Certificates given
+    // MARK: - Wrong secrets
 
-    private var certificateFolder: String { configuration.data + "/enrolment" }
+    private static let attemptBytesMax = 256
 
-    /// Remembered beside the logs, for people and for the year after expiry; what is lost is asked of the key alone.
-    func note(_ certificate: IssuedCertificate, to gateway: Identifier) {
-        certificates[gateway] = certificate
-        do {
-            let line = "\(certificate.serial) \(certificate.kid.hex) \(certificate.notAfter.milliseconds)\n"
-            try FileManager.default.createDirectory(
-                atPath: certificateFolder, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
-            // Replaced whole; a crash leaves the line of before.
-            try Data(line.utf8).write(
-                to: URL(fileURLWithPath: "\(certificateFolder)/\(gateway).certificate"), options: .atomic)
-        } catch { logger.warning("the certificate of \(gateway) could not be noted: \(error)") }
+    /// Once for each gateway: a lock outlives the process that locked.
+    func readAttempts(of gateway: Identifier) {
+        guard state.registry.gateway(gateway, at: decisionTime()) != nil, attemptsRead.insert(gateway).inserted,
+            let bytes = FileManager.default.contents(atPath: "\(enrolmentFolder)/\(gateway).attempts"),
+            bytes.count <= Self.attemptBytesMax,
+            let kept = WrongSecrets(line: String(decoding: bytes, as: UTF8.self))
+        else { return }
+        attempts.restore(gateway, kept)
     }
 
-    func issued(to gateway: Identifier) -> IssuedCertificate? {
-        if let known = certificates[gateway] { return known }
-        guard let bytes = FileManager.default.contents(atPath: "\(certificateFolder)/\(gateway).certificate") else {
-            return nil
-        }
-        let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-        guard words.count == 3, let kid = [UInt8](hex: String(words[1])), let end = Int64(words[2]) else { return nil }
-        let found = IssuedCertificate(serial: String(words[0]), kid: kid, notAfter: UTCInstant(milliseconds: end))
-        certificates[gateway] = found
-        return found
+    func keepAttempts(of gateway: Identifier) {
+        write(attempts.kept(gateway)?.line ?? "", to: "\(gateway).attempts")
     }
 }

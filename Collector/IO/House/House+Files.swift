@@ -57,6 +57,7 @@ extension House {
 
     func healthTroubles() -> [String] {
         var reasons: [String] = []
+        if let text = revocations.trouble { reasons.append(text) }
         if !isBrokerConnected { reasons.append("no connection to the broker") }
         for name in LogName.allCases {
             do {

@@ -51,8 +51,11 @@ actor House {
     /// Origins of epochs that a signed document ended.
     var endedOrigins: [String] = []
     var attempts = EnrolmentAttempts()
-    /// The last certificate of each gateway that was asked for.
-    var certificates: [Identifier: IssuedCertificate] = [:]
+    /// Gateways whose wrong secrets were read from their files.
+    var attemptsRead: Set<Identifier> = []
+    /// Certificates of each gateway that was asked for, the last one last.
+    var certificates: [Identifier: [IssuedCertificate]] = [:]
+    var revocations = WrittenRevocations()
     /// What gateways are told when they enrol; nil without an enrolment port.
     var enrolment: (configuration: EnrolmentConfiguration, authority: CertificateAuthority)?
     /// Nil when the broker's clients are somebody else's business.

@@ -30,6 +30,7 @@ struct HouseDriver: Service {
                 } else {
                     pause = Self.pause
                 }
+                await house.keepRevocationList()
                 do { try await Task.sleep(for: pause) } catch { return }  // Cancelled: the end.
             }
         }
