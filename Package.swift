@@ -81,10 +81,12 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
-        // C libraries: module maps, nothing else.
+        // C libraries: module maps.
         .systemLibrary(name: "CLinux", path: "Shared/CLinux"),
         library("CModbus", "Shared/CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
         library("CMosquitto", "Shared/CMosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
+        // Twenty lines of C of ours: what Swift cannot do, setjmp(3).
+        .target(name: "CMosquittoGuard", path: "Shared/CMosquittoGuard"),
         library("COpenSSL", "Shared/COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         // No pkg-config: declarations alone. Linking libp11-kit would load it into every agent.
         .systemLibrary(name: "CPKCS11", path: "Shared/CPKCS11", providers: [.apt(["libp11-kit-dev"])]),
@@ -101,7 +103,7 @@ let package = Package(
         room("Settings", "Shared/Settings", ["CYAML"]),
         room("Keys", "Shared/Keys", ["COpenSSL", "CPKCS11", "Evidence", "Proofs", "Quantities"]),
         room("HTTPS", "Shared/HTTPS", ["COpenSSL", "Keys"]),
-        room("MQTT", "Shared/MQTT", ["CMosquitto", "Keys"]),
+        room("MQTT", "Shared/MQTT", ["CMosquitto", "CMosquittoGuard", "Keys"]),
         room("Supervision", "Shared/Supervision"),
 
         // Agent: Core decides, IO touches the world, Command builds the parts.

@@ -10,6 +10,8 @@ package struct BrokerFigures: Hashable, Sendable {
     package var isRivalled = false
     /// Times the broker said so.
     package var takenOver: UInt64 = 0
+    /// Connections ended because the broker sent what MQTT does not know.
+    package var unknownPackets: UInt64 = 0
     /// When our certificate ends; nil without one.
     package var certificateEnds: UTCInstant?
 
@@ -20,13 +22,15 @@ package struct BrokerFigures: Hashable, Sendable {
         guard let stats = session?.stats else { return }
         place = stats.broker?.description ?? ""
         (isRivalled, takenOver) = (stats.isRivalled, stats.takenOver)
+        unknownPackets = stats.unknownPackets
     }
 
     var json: [String] {
         let ends = certificateEnds.map { StatusBoard.quoted($0.description) } ?? "null"
         return [
             "\"broker\":\(StatusBoard.quoted(place))", "\"rival\":\(isRivalled)",
-            "\"sessions_taken_over\":\(takenOver)", "\"certificate_ends\":\(ends)",
+            "\"sessions_taken_over\":\(takenOver)", "\"unknown_packets\":\(unknownPackets)",
+            "\"certificate_ends\":\(ends)",
         ]
     }
 
@@ -38,6 +42,9 @@ package struct BrokerFigures: Hashable, Sendable {
         }
         if isRivalled {
             lines.append("           ANOTHER CLIENT USES THIS GATEWAY'S ID: find the second program or cloned disk")
+        }
+        if unknownPackets > 0 {
+            lines.append("           \(unknownPackets) connections ended: the broker sent what MQTT does not know")
         }
         return lines
     }

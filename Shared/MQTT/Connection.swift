@@ -1,6 +1,7 @@
 // One connection: one libmosquitto client object from connect to end. Never reused; the next connection is a new one.
 
 internal import CMosquitto
+internal import CMosquittoGuard
 internal import Glibc
 internal import Keys
 
@@ -162,8 +163,13 @@ final class Connection {
             guard context.report.events.count < room.events, context.report.eventBytes < room.bytes else { return true }
             // libmosquitto tells "nothing left" only by errno; the callbacks leave errno as they find it.
             errno = 0
-            let rc = mosquitto_loop_read(client, 1)
+            var isCaught: Int32 = 0
+            let rc = kilomint_loop_read(UnsafeMutableRawPointer(client), &isCaught)
             let nothingLeft = errno == EAGAIN
+            guard isCaught == 0 else {
+                context.end(.unknownPacket)
+                return false
+            }
             guard rc == MOSQ_ERR_SUCCESS.rawValue else {
                 end(rc, doing: "read")
                 return false
@@ -293,6 +299,10 @@ extension Connection {
 private func withContext(_ pointer: UnsafeMutableRawPointer?, _ body: (ConnectionContext) -> Void) {
     guard let pointer else { return }
     let saved = errno
-    defer { errno = saved }
+    kilomint_callback_begins()
+    defer {
+        kilomint_callback_ends()
+        errno = saved
+    }
     body(Unmanaged<ConnectionContext>.fromOpaque(pointer).takeUnretainedValue())
 }

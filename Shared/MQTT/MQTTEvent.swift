@@ -104,6 +104,8 @@ package struct MQTTStats: Hashable, Sendable {
     package var pauses: UInt64 = 0
     /// Times the broker said that another client took our place.
     package var takenOver: UInt64 = 0
+    /// Connections ended because the broker sent what would have ended the process.
+    package var unknownPackets: UInt64 = 0
     /// Another client seems to use our client id: the broker said so, or closed five connections in a row without a word.
     package var isRivalled = false
     /// The broker tried last, or connected to.

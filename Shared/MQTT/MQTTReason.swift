@@ -21,6 +21,8 @@ package enum MQTTReason: Hashable, Sendable, CustomStringConvertible {
     case stopped
     /// We left an alternate broker to try the first one again.
     case returning
+    /// The broker sent something on which libmosquitto would have ended the process.
+    case unknownPacket
     /// Anything else of libmosquitto, in its words.
     case library(String)
 
@@ -41,6 +43,8 @@ package enum MQTTReason: Hashable, Sendable, CustomStringConvertible {
         case .consumerStalled: "received messages were not taken for two keep-alives: the program behind is too slow"
         case .stopped: "stopped on request"
         case .returning: "left this broker to try the first of the list again"
+        case .unknownPacket:
+            "the broker sent what MQTT does not know: is it a broker, and is nobody between it and us?"
         case .library(let text): "libmosquitto: \(text)"
         }
     }

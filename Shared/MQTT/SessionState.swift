@@ -160,6 +160,7 @@ struct SessionState: Sendable {
         let lost = unacknowledged + outbox.map(\.id)
         outbox.removeAll()
         if agreement != nil, stop == nil { counts.connectionsLost += 1 }
+        if reason == .unknownPacket { counts.unknownPackets += 1 }
         agreement = nil
         counts.inFlight = 0
         counts.publishesLost &+= UInt64(lost.count)

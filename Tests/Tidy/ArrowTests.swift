@@ -21,6 +21,7 @@ private let reserved: [String: [String]] = [
     "CLinux": ["Agent/IO"],
     "CModbus": ["Tests/Plant/Command"],
     "CMosquitto": ["Shared/MQTT"],
+    "CMosquittoGuard": ["Shared/MQTT"],
     "CPKCS11": ["Shared/Keys"],
     "CQREncode": ["Collector/Command"],
     "CSQLite": ["Agent/IO"],
