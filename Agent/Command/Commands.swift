@@ -36,9 +36,9 @@ enum Commands {
         case "version", "--version": print(agentVersion)
         case "run":
             let start = try RemoteStart(path: try Arguments(rest, options: ["config"]).required("config"))
-            let key = try AgentParts.key(start.settings)
+            let keys = try AgentParts.keys(start.settings)
             try RunningAgent.run(
-                try AgentParts(start.settings, key: key, readsAtOnce: start.isOnTrial), remote: start)
+                try AgentParts(start.settings, keys: keys, readsAtOnce: start.isOnTrial), remote: start)
         case "init": try initialise(rest)
         case "enroll": try enroll(rest)
         case "renew": try renew(rest)
@@ -86,7 +86,7 @@ enum Commands {
         _ = try parts.broker(session: 0, receipt: nil)
         print(PlanTable(parts.buses).text)
         let list = trust.map { "key list number \($0.number)" } ?? "not enrolled: nothing will be sent"
-        print("\(list); gateway key \(parts.key.publicKey)")
+        print("\(list); gateway key \(parts.keys.inForce(parts.settings).publicKey)")
         print("The configuration is sound.")
     }
 

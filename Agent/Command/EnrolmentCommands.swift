@@ -2,6 +2,7 @@
 
 internal import AgentIO
 internal import Evidence
+internal import Glibc
 internal import HTTPS
 internal import Keys
 internal import Quantities
@@ -24,7 +25,8 @@ extension Commands {
         print("")
         print("The agent may run now: it reads, signs and stores. Nothing is sent until the gateway is enrolled.")
         print("Next: ask the operator for a claim code, then")
-        print("  kilomint-agent enroll --config \(settings.file) --url https://HOST:8443 --code KM1-...")
+        print("  kilomint-agent enroll --config \(settings.file) --url https://HOST:8443")
+        print("It asks for the code; on standard input it does not show up in the list of processes.")
     }
 
     static func enroll(_ words: [String]) throws {
@@ -34,13 +36,13 @@ extension Commands {
         let code: ClaimCode
         do {
             origin = try HTTPSOrigin(reading: try arguments.required("url"), port: enrolmentPort)
-            code = try ClaimCode(reading: try arguments.required("code"))
+            code = try ClaimCode(reading: try claimCode(arguments))
         } catch let error as HTTPSError { throw Arguments.Wrong(description: "--url: \(error)") } catch let error
             as ClaimCodeError
         { throw Arguments.Wrong(description: "--code: \(error)") }
         let clock = CertificateClock(settings)
         if !clock.advice.isEmpty { say(clock.advice) }
-        let enrolment = Enrolment(settings, key: try key(settings), clock: clock)
+        let enrolment = Enrolment(settings, key: try AgentParts.keys(settings).inForce(settings), clock: clock)
         guard Initialisation.isDone(settings) else {
             throw Arguments.Failed(description: "there is no spool yet: kilomint-agent init --config \(settings.file)")
         }
@@ -51,27 +53,54 @@ extension Commands {
     }
 
     static func renew(_ words: [String]) throws {
-        let arguments = try Arguments(words, options: ["config"], flags: ["force"])
+        let arguments = try Arguments(words, options: ["config"], flags: ["force", "rekey"])
         let settings = try settings(arguments)
         let clock = CertificateClock(settings)
         if !clock.advice.isEmpty { say(clock.advice) }
-        let renewal = try Renewal(settings, clock: clock)
-        guard renewal.isDue || arguments.has("force") else {
-            return print(
-                "The certificate is valid until \(renewal.certificate.notAfter); renewal is due at \(renewal.due).")
+        if arguments.has("rekey") { return try rekey(settings, clock) }
+        var renewal = try Renewal(settings, clock: clock)
+        var isRefused = false
+        if renewal.isRekeyDue(settings, try AgentParts.keys(settings), clock: clock) {
+            // A key that cannot be changed keeps no certificate from being renewed.
+            do {
+                try rekey(settings, clock)
+                renewal = try Renewal(settings, clock: clock)
+            } catch {
+                say("kilomint-agent: \(error)")
+                isRefused = true
+            }
         }
-        let enrolled = try Enrolment(settings, key: try key(settings), clock: clock).renew()
-        print("\(settings.gateway) has a new certificate" + (renewal.isOver ? ", the former one had ended" : ""))
-        report(enrolled, settings)
+        if renewal.isDue || arguments.has("force") {
+            let keys = try AgentParts.keys(settings)
+            let own = keys.key(certificate: EnrolledFolder(settings.enrolled).certificate)
+            let enrolled = try Enrolment(settings, key: own, clock: clock).renew()
+            print("\(settings.gateway) has a new certificate" + (renewal.isOver ? ", the former one had ended" : ""))
+            report(enrolled, settings)
+        } else {
+            print("The certificate is valid until \(renewal.certificate.notAfter); renewal is due at \(renewal.due).")
+        }
+        if isRefused { throw Arguments.Failed(description: "") }
     }
 
-    private static func key(_ settings: AgentSettings) throws -> PrivateKey {
-        try AgentParts.key(settings)
+    /// The claim code of --code; with `-`, or without it, from standard input, where nobody reads it over the process list.
+    private static func claimCode(_ arguments: Arguments) throws(Arguments.Wrong) -> String {
+        if let code = arguments.optional("code"), code != "-" { return code }
+        if isatty(0) == 1 { say("The operator's claim code (KM1-…):") }
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while line.count < codeBytesMax, Glibc.read(0, &byte, 1) == 1, byte != 0x0A { line.append(byte) }
+        guard !line.isEmpty else {
+            throw Arguments.Wrong(description: "no claim code: give it with --code, or on standard input")
+        }
+        return String(decoding: line, as: UTF8.self)
     }
+
+    /// A longer line is no code.
+    private static var codeBytesMax: Int { 512 }
 
     private static var enrolmentPort: Int { 8_443 }
 
-    private static func report(_ enrolled: Enrolled, _ settings: AgentSettings) {
+    static func report(_ enrolled: Enrolled, _ settings: AgentSettings) {
         print("certificate  until \(enrolled.certificate.notAfter); renewal is due half-way (kilomint-agent renew)")
         print("CA           \(enrolled.ca.subject), until \(enrolled.ca.notAfter)")
         print("key list     number \(enrolled.keyListNumber), signed by the operator's root key")

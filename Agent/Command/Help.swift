@@ -12,11 +12,13 @@ enum Help {
           kilomint-agent run --config FILE           run until SIGTERM; logs go to standard error
           kilomint-agent init --config FILE [--gateway ID]
                                                      make the gateway's key and spool; keeps what is there
-          kilomint-agent enroll --config FILE --url https://HOST:8443 --code KM1-... [--replace]
-                                                     get the gateway's certificate with a claim code;
+          kilomint-agent enroll --config FILE --url https://HOST:8443 [--code KM1-...] [--replace]
+                                                     get the gateway's certificate with a claim code, which is
+                                                     read from standard input unless --code gives it;
                                                      --replace: this box goes on for another one
-          kilomint-agent renew --config FILE [--force]
-                                                     renew the certificate when it is due, for a timer
+          kilomint-agent renew --config FILE [--force] [--rekey]
+                                                     renew the certificate when it is due, for a timer;
+                                                     --rekey: with a new key that the old one vouches for
           kilomint-agent config check --config FILE  check everything the configuration names, print the plan
           kilomint-agent config show --config FILE [--origin]
                                                      every value as it takes effect, and where it comes from
@@ -51,7 +53,7 @@ enum Help {
              Compare the values with the meters' displays.
           5. kilomint-agent run --config /etc/kilomint/agent.yaml
              From here on what is read is signed and kept; it is sent once the gateway is enrolled.
-          6. kilomint-agent enroll --config /etc/kilomint/agent.yaml --url https://HOST:8443 --code KM1-...
+          6. kilomint-agent enroll --config /etc/kilomint/agent.yaml --url https://HOST:8443
              With the code from the operator, as often as it takes; the running agent begins to send by itself.
 
         The agent never writes to a device: only the reading functions 3, 4, 17 and 43/14 exist in it.

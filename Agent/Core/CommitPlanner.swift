@@ -47,6 +47,8 @@ package struct CommitPlanner: Sendable {
     /// Notes decided outside commits, waiting for the next one.
     private var waiting: [Note] = []
     private var opened: Set<UInt64> = []
+    /// The key that signs after the next commit.
+    private var successor: [UInt8]?
     private var notedAt: [String: Int64] = [:]
     private var recordAt: Int64
 
@@ -96,6 +98,9 @@ package struct CommitPlanner: Sendable {
     /// The stream's birth was lost: another one explains the reads from here on.
     package mutating func bearAgain() { born = nil }
 
+    /// The next commit ends with a record that names the key (SPKI) which signs from then on.
+    package mutating func vouch(for spki: [UInt8]) { successor = spki }
+
     /// Adds a note to the next commit, at most one an hour about the same subject.
     package mutating func note(_ note: Note, subject: String, monotonic: Int64) {
         let key = "\(note.code) \(subject)"
@@ -132,6 +137,9 @@ package struct CommitPlanner: Sendable {
         bodies += batch.parts.map { PlannedBody(body: .readings($0.readings), completeThrough: $0.completeThrough) }
         bodies += waiting.map { PlannedBody(body: .note($0), completeThrough: now) }
         waiting = []
+        // The very last: whatever stands behind it is signed by the next key.
+        if let spki = successor { bodies.append(PlannedBody(body: .key(spki), completeThrough: now)) }
+        successor = nil
         if bodies.isEmpty, input.monotonic - recordAt >= Self.idleMax {
             bodies = [PlannedBody(body: .readings(Readings(base: uptime, samples: [])), completeThrough: now)]
         }

@@ -41,6 +41,8 @@ package struct SpoolCheck: Sendable {
 
     private let gateway: Identifier?
     private var last: (stream: StreamID, through: UInt64, link: Digest)?
+    /// In force in the stream of `last`; nil: no record told yet.
+    private var kid: [UInt8]?
     package private(set) var records = 0
     package private(set) var ranges = 0
     package private(set) var bytes = 0
@@ -59,6 +61,7 @@ package struct SpoolCheck: Sendable {
 
     /// - Parameter isSigned: whether the gateway's key signed the message.
     package mutating func take(_ row: Row, isSigned: (SignedMessage) -> Bool) {
+        if last?.stream != row.stream { kid = nil }
         let isNext = last.map { $0.stream == row.stream && $0.through + 1 == row.first }
         if let last, last.stream == row.stream, isNext == false {
             damaged(
@@ -78,7 +81,7 @@ package struct SpoolCheck: Sendable {
     }
 
     /// Everything that must hold of one row, in the order of the checks.
-    private func fault(
+    private mutating func fault(
         _ row: Row, _ envelope: [UInt8], _ isNext: Bool, _ isSigned: (SignedMessage) -> Bool
     ) -> String? {
         let message: SignedMessage
@@ -86,12 +89,15 @@ package struct SpoolCheck: Sendable {
             return "is no signed record: \(error)"
         }
         guard isSigned(message) else { return "is not signed by the gateway's key" }
+        guard message.kid == kid ?? message.kid else { return "is signed by another key than the one in force" }
+        kid = message.kid
         let record: Record
         do { record = try Record(decoding: message.payload) } catch { return "cannot be read: \(error)" }
         guard record.place.stream == row.stream, record.place.sequence == row.first else {
             return "says it is record \(record.place.sequence) of stream \(record.place.stream)"
         }
         if let gateway, record.place.gateway != gateway { return "is gateway \(record.place.gateway)'s" }
+        if case .key(let spki) = record.body { kid = Array(Digest(of: spki).bytes.prefix(8)) }
         guard record.body.kind == row.kind else { return "is of another kind than its row says" }
         if case .skip(let skip) = record.body {
             guard skip.to == row.through, skip.identity == row.link else {

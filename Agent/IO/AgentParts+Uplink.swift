@@ -2,7 +2,7 @@
 
 internal import AgentCore
 internal import Evidence
-internal import Keys
+package import Keys
 package import MQTT
 internal import Proofs
 internal import Quantities
@@ -10,6 +10,13 @@ package import Settings
 
 extension AgentParts {
     package var enrolled: EnrolledFolder { EnrolledFolder(settings.enrolled) }
+
+    /// The certificate that the broker is shown; nil: none, or a key of its own goes with it.
+    package var shownCertificate: Certificate? {
+        guard let mqtt = settings.mqtt else { return enrolled.ownCertificate }
+        guard let path = mqtt.certificateFile, mqtt.keyFile == nil else { return nil }
+        do throws(TLSProblem) { return try Certificate.all(path: path).first } catch { return nil }
+    }
 
     /// What is used of the enrolled folder follows it while the agent runs.
     package var followsEnrolment: Bool { settings.keyList == nil || settings.mqtt == nil }
@@ -38,7 +45,9 @@ extension AgentParts {
     /// - Parameters:
     ///   - session: number of this run.
     ///   - receipt: the last receipt held: the will repeats it, for a collector that lost its tail while we are away.
-    package func broker(session: UInt64, receipt: [UInt8]?) throws(SettingsError) -> MQTTOptions? {
+    ///   - keys: the gateway's as they are now; nil: as they were at the start.
+    package func broker(session: UInt64, receipt: [UInt8]?, keys: KeyRing? = nil) throws(SettingsError) -> MQTTOptions?
+    {
         guard settings.keyList != nil || enrolled.stamp != nil else { return nil }
         let named = try settings.mqtt == nil ? enrolledBroker() : settings.mqtt
         guard let mqtt = named else { return nil }
@@ -54,7 +63,7 @@ extension AgentParts {
         var options = MQTTOptions(
             host: mqtt.host, port: mqtt.port, clientID: settings.gateway.text, username: mqtt.username,
             password: password,
-            tls: try tls(mqtt),
+            tls: try tls(mqtt, keys ?? self.keys),
             will: MQTTWill(topic: topics.status, payload: offline.encoded),
             subscriptions: [MQTTSubscription(topics.receipt), MQTTSubscription(topics.command)])
         options.alternates = mqtt.alternates
@@ -63,7 +72,7 @@ extension AgentParts {
         return options
     }
 
-    /// The broker that enrolment named, with the certificate it brought and the gateway's one key.
+    /// The broker that enrolment named, with the certificate it brought and the gateway's key.
     private func enrolledBroker() throws(SettingsError) -> AgentSettings.MQTT? {
         guard enrolled.stamp != nil else { return nil }
         let brokers = try enrolled.brokers().map { MQTTBroker(host: $0.host, port: $0.port) }
@@ -75,13 +84,14 @@ extension AgentParts {
     }
 
     /// What the broker must prove and what we show; every file is tried, so that a wrong one is found before it runs.
-    private func tls(_ mqtt: AgentSettings.MQTT) throws(SettingsError) -> TLSClient? {
+    private func tls(_ mqtt: AgentSettings.MQTT, _ keys: KeyRing) throws(SettingsError) -> TLSClient? {
         guard let authorities = mqtt.caFile else { return nil }
         // A gateway that wakes in 1970 judges the broker by what must have passed.
         let settings = settings
         var client = TLSClient(trust: .file(authorities), time: { CertificateClock(settings).time })
         if let chain = mqtt.certificateFile {
-            var key = self.key
+            // While keys are changed there are two: the certificate says whose it is.
+            var key = keys.key(certificate: chain)
             if let file = mqtt.keyFile {
                 do throws(KeyError) { key = try PrivateKey.load(path: file) } catch {
                     throw settings.error("mqtt.key_file", file, error.description)

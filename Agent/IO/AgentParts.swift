@@ -2,7 +2,7 @@
 // can be wrong is found before anything runs. Whose receipts count and where brokers are: AgentParts+Uplink.
 
 package import AgentCore
-package import Keys
+internal import Keys
 internal import Metering
 internal import Quantities
 package import Settings
@@ -10,19 +10,19 @@ package import Settings
 /// What an agent is built from.
 package struct AgentParts {
     package let settings: AgentSettings
-    package let key: PrivateKey
+    package let keys: KeyRing
     package let meters: [ConfiguredMeter]
     package let buses: [BusPlan]
 
     /// - Parameters:
-    ///   - key: opened already; nil: it is opened here.
+    ///   - keys: opened already; nil: they are opened here.
     ///   - readsAtOnce: every read is asked once immediately; in replay always.
     /// - Throws: ``SettingsError`` naming the key whose file is at fault.
     package init(
-        _ settings: AgentSettings, key: PrivateKey? = nil, readsAtOnce: Bool = false
+        _ settings: AgentSettings, keys: KeyRing? = nil, readsAtOnce: Bool = false
     ) throws(SettingsError) {
         self.settings = settings
-        do throws(KeyError) { self.key = if let key { key } else { try PrivateKey.load(settings.key) } } catch {
+        do throws(KeyError) { self.keys = if let keys { keys } else { try KeyRing(settings.key) } } catch {
             throw settings.error("key", settings.key.description, error.description)
         }
         (meters, buses) = try Self.buses(settings, readsAtOnce: readsAtOnce)

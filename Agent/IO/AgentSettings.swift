@@ -68,6 +68,8 @@ package struct AgentSettings: Sendable {
     package var mqtt: MQTT?
     /// Where enrolment leaves certificate, CA, key list, root key and brokers.
     package var enrolled: String
+    /// A timer's renewal changes a key that is older; nil: only who asks for it does.
+    package var rekeyDays: Int64?
     package var clock: HouseClock
     /// Real milliseconds.
     package var commit: Int64
@@ -106,7 +108,9 @@ extension AgentSettings {
         limits = try Self.limits(map)
         simQuota = try map.optional("sim_quota")?.byteCount(in: 1_048_576...1_099_511_627_776)
         spool = try SpoolPlace(try map.value("spool").map())
-        enrolled = try map.optional("enrolment")?.map().optional("folder")?.path() ?? spool.path + "/enrolled"
+        let enrolment = try map.optional("enrolment")?.map()
+        enrolled = try enrolment?.optional("folder")?.path() ?? spool.path + "/enrolled"
+        rekeyDays = try enrolment?.optional("rekey_days")?.int(in: 30...3_650)
         profiles = try map.value("profiles").path()
         boundary = try map.optional("boundary")?.milliseconds(in: 60_000...3_600_000) ?? 900_000
         control = try map.optional("control")?.path() ?? spool.path + "/control.sock"

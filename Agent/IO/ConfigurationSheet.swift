@@ -60,6 +60,7 @@ package struct ConfigurationSheet: Sendable {
             ("boundary", time(settings.boundary)), ("control", settings.control),
             ("spool.path", settings.spool.path), ("spool.bytes_max", size(Int64(settings.spool.bytesMax))),
             ("spool.age_max", time(settings.spool.ageMax)),
+            ("enrolment.rekey_days", settings.rekeyDays.map(String.init) ?? "none"),
         ]
         return values.map { key, value in
             let isTrust = key == "key_list" || key == "root_key"

@@ -72,14 +72,14 @@ package struct Enrolment {
         return try finish(at: origin, try issued(answer, to: key, by: cas), cas, key: key, pinned: pinned)
     }
 
-    /// TLS takes no certificate that has ended: the request itself is signed by its key.
+    /// TLS takes no certificate that has ended: the request itself is signed by its key, which the collector knows already.
     private func overdue(_ server: Server, for key: PrivateKey) throws -> HTTPAnswer {
         let payload = CBORValue.fields([
             (1, .unsigned(1)), (2, .text(gateway.text)),
             (3, .bytes(try CertificateRequest.signing(name: gateway.text, with: key))),
             (4, .int(clock.instant.milliseconds)),
         ]).encoded()
-        let message = try SignedMessage.signing(payload, as: .reenrol, with: self.key)
+        let message = try SignedMessage.signing(payload, as: .reenrol, with: key)
         let request = HTTPSRequest(
             "POST", Self.base + "kilomint/reenroll", fields: [("Content-Type", ContentType.reenrol.rawValue)],
             body: message.encoded)

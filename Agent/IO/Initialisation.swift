@@ -19,8 +19,8 @@ package struct Initialisation: Sendable {
         isKeyNew = try Self.makeKey(settings)
         // A crash from here on leaves a key without a spool: the next call, or the first run, makes the spool.
         let parts = try AgentParts(settings)
-        publicKey = parts.key.publicKey
         isSpoolNew = try Self.makeSpool(parts, log)
+        publicKey = parts.keys.inForce(settings).publicKey
     }
 
     /// Whether the spool is there; not whether the key can be read.
@@ -28,7 +28,7 @@ package struct Initialisation: Sendable {
 
     /// Makes the gateway's key where there is none; whether it did.
     package static func makeKey(_ settings: AgentSettings) throws -> Bool {
-        do throws(KeyError) { _ = try PrivateKey.load(settings.key) } catch {
+        do throws(KeyError) { _ = try KeyRing(settings.key) } catch {
             // Anything but "no such file" is a key that a person has to look at. In a token or TPM `key create` makes one.
             guard case .file(action: "open", path: _, reason: _) = error, let path = settings.key.path,
                 !Self.isThere(path)
@@ -47,7 +47,7 @@ package struct Initialisation: Sendable {
         let folder = parts.settings.spool.path
         guard !isThere(Spool.file(folder)) else { return false }
         let start = try KeeperStart(
-            folder: folder, settings: parts.keeper, meters: parts.meters, key: SpoolKey(parts.key.publicKey),
+            folder: folder, settings: parts.keeper, meters: parts.meters, keys: parts.keys,
             clock: try MachineClock(house: parts.settings.clock), log: log)
         var agent = start.spool.agent
         agent.isClean = true

@@ -52,7 +52,7 @@ package struct EnrolmentFigures: Hashable, Sendable {
         case .missing:
             [
                 "enrolment  NOT ENROLLED: readings are signed and stored, nothing is sent. Ask the operator for a code:",
-                "           kilomint-agent enroll --config FILE --url https://HOST:8443 --code KM1-…",
+                "           kilomint-agent enroll --config FILE --url https://HOST:8443",
             ]
         case .refused(let reason): ["enrolment  NOT USABLE, nothing new is taken from it: \(reason)"]
         }
@@ -125,7 +125,7 @@ extension Keeper {
     private func takeUp(_ uplink: Uplink) throws {
         let parts = uplink.parts
         let new = try parts.trust(believed: agent.keyListNumber)
-        let options = try parts.broker(session: agent.session, receipt: agent.receipt)
+        let options = try parts.broker(session: agent.session, receipt: agent.receipt, keys: signers.ring)
         if let new { trust = new }
         enrolment.figures.state =
             trust == nil ? .missing : options == nil ? .noBroker : parts.followsEnrolment ? .enrolled : .configured

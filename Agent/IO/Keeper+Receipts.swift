@@ -82,7 +82,9 @@ extension Keeper {
         guard refusal.sequence > stream.receipted, refusal.sequence <= stream.head,
             let row = try spool.record(covering: refusal.sequence, in: stream)
         else { return }
-        if refusal.isOfKey, sending < streams.count - 1, try spool.kid(at: row.first, in: stream) != key.kid {
+        if refusal.isOfKey, sending < streams.count - 1,
+            try spool.kid(at: row.first, in: stream).flatMap({ signers.ring.key(kid: $0) }) == nil
+        {
             // Signed by a key that was here before and that nobody knows: the stream that follows must not wait for it.
             return try endStream(lastKnown: stream.head, reason: Self.otherKey)
         }
@@ -106,10 +108,9 @@ extension Keeper {
         guard let envelope = row.envelope else { return row.range(reason: "") != nil }
         do {
             let message = try SignedMessage(parsing: envelope, as: .record)
-            // Of a key that is here no more its hash alone can be compared.
-            guard message.kid != key.kid || message.isSigned(by: key.publicKey), let place = row.place else {
-                return false
-            }
+            // Of a key that nobody remembers its hash alone can be compared.
+            let known = signers.known.first { $0.kid == message.kid }
+            guard known.map({ message.isSigned(by: $0) }) ?? true, let place = row.place else { return false }
             return place.stream == stream.id && place.sequence == row.first
                 && (row.kind == .skip || message.identity == row.link)
         } catch { return false }  // Not an envelope any more: that is the answer.
@@ -199,8 +200,10 @@ extension Keeper {
         guard let current = spool.streams.last else { return false }
         if let old = streams.last, old.id == ending.stream, old.isEnded { noteNotTaken(old, ending.reason) }
         let ended = streams.map { $0.isEnded }
+        let former = streams.last { $0.id == ending.stream }
         streams = spool.streams
         for index in ended.indices where ended[index] { streams[index].isEnded = true }
+        if let former { try goBack(after: former) }
         chain = Chain(gateway: settings.gateway, stream: current.id, head: current.head, link: current.link)
         planner.begin(after: ending)
         self.ending = nil

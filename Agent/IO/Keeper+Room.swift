@@ -19,8 +19,9 @@ extension Keeper {
                 let receipted = stream.isEnded ? stream.head : stream.receipted
                 let isQuiet = !isFull && used <= settings.policy.forgetAbove
                 if isQuiet, now.milliseconds < forgetAt { continue }
-                let runs = settings.policy.runs(
-                    try oldestReadings(stream), receipted: receipted, used: used, now: now, isFull: isFull)
+                let change = try spool.latestKeyRecord()
+                let rows = try oldestReadings(stream).filter { !(change?.protects($0, of: stream) ?? false) }
+                let runs = settings.policy.runs(rows, receipted: receipted, used: used, now: now, isFull: isFull)
                 for run in runs {
                     try spool.forget(run, of: stream)
                     guard run.isSacrifice else { continue }

@@ -118,7 +118,8 @@ extension Keeper {
     /// Signs a range as a skip and stores it. A crash before the store signs it again, unsent: the first one is gone.
     func skip(_ range: ForgottenRange, _ stream: StreamState) throws -> (envelope: [UInt8], through: UInt64)? {
         guard let previous = try link(before: range.first, stream) else { return stuck(range.first) }
-        if let kid = try spool.kid(at: range.first, in: stream), kid != key.kid {
+        // The key in force there, not here: a former one, while it is kept for this.
+        guard let signer = try spool.kid(at: range.first, in: stream).map({ signers.ring.key(kid: $0) }) ?? key else {
             // Nobody can sign for what is gone there. A stream that follows must not wait for it for ever.
             guard let index = streams.firstIndex(where: { $0.id == stream.id }), index == sending,
                 index < streams.count - 1
@@ -133,7 +134,7 @@ extension Keeper {
                 at: RecordPlace(
                     gateway: settings.gateway, stream: stream.id, sequence: range.first, previous: previous),
                 clock: range.lastClock, completeThrough: range.completeThrough,
-                sign: { try SignedMessage.signing($0, as: .record, with: key) })
+                sign: { try SignedMessage.signing($0, as: .record, with: signer) })
         } catch let error as KeyError {
             signerFailed(error)
             return nil  // Nothing was stored: the next attempt looks it up again.

@@ -6,7 +6,7 @@
 package import AgentCore
 internal import Evidence
 internal import Glibc
-package import Keys
+internal import Keys
 package import MQTT
 package import Quantities
 package import Supervision
@@ -21,6 +21,8 @@ package enum KeeperEvent: Sendable {
     case recent(RecentRequest)
     /// A person wants something signed.
     case note(NoteRequest)
+    /// The key is to be changed, or somebody asks how far that is.
+    case rekey(RekeyRequest)
     /// Somebody looks at what is stored.
     case look(SpoolLook)
     /// Commit what there is, wait briefly for receipts, end.
@@ -69,7 +71,7 @@ package final class Keeper {
     var settings: KeeperSettings
     let spool: Spool
     let reserve: SpoolReserve
-    let key: PrivateKey
+    var signers: Signers
     /// Nil: not enrolled, and nobody's receipts count.
     var trust: ReceiptTrust?
     let clock: MachineClock
@@ -121,6 +123,7 @@ package final class Keeper {
     var doubts: [MeterDoubt] = []
     var signs = SignsOfLife()
     var notes = NoteDesk()
+    var rekeying = RekeyDesk()
     var clockSteps: (count: Int, largest: Int64) = (0, 0)
     /// How connections to the broker went.
     var evidence = UplinkEvidence()
@@ -136,14 +139,14 @@ package final class Keeper {
     /// - Parameters:
     ///   - start: what the spool holds and what is to be said about it.
     package init(
-        settings: KeeperSettings, start: KeeperStart, key: PrivateKey, trust: ReceiptTrust?, clock: MachineClock,
+        settings: KeeperSettings, start: KeeperStart, trust: ReceiptTrust?, clock: MachineClock,
         recorder: Recorder, inbox: Mailbox<KeeperEvent>, uplink: Uplink?, log: Log, board: StatusBoard
     ) {
         let now = clock.now()
         self.settings = settings
         spool = start.spool
         reserve = start.reserve
-        self.key = key
+        signers = start.signers
         self.trust = trust
         self.clock = clock
         self.recorder = recorder
@@ -194,6 +197,7 @@ package final class Keeper {
         }
         try followEnrolment()
         try lookAfterPages()
+        try lookAfterKeys()
         try send()
         publishStatus()
         updateBoard()
@@ -213,6 +217,7 @@ package final class Keeper {
             exchange = new
             commitAt = clock.now().monotonic
         case .note(let request): ask(request)
+        case .rekey(let request): try ask(request)
         case .recent(let request): answer(request)
         case .uplink(let event, let number) where number == enrolment.session: try handle(event)
         case .uplink: break
@@ -320,6 +325,7 @@ package final class Keeper {
             // A start that needs no birth knows its meters from the stream's.
             if board.identified == nil { board.set(planner.register) }
         }
+        if pending?.records.last?.kind == .key { takeOver() }
         pending = nil
         answerNotes()
         doubt()

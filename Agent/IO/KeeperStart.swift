@@ -14,39 +14,45 @@ package struct KeeperStart {
     package var chain: Chain
     package var planner: CommitPlanner
     package var lastBirth: [UInt8]?
+    /// The keys that are there, and which one signs.
+    package let signers: Signers
 
     /// Opens the folder, salvages what is damaged, decides about the stream and remembers that a run has begun.
     ///
     /// - Throws: ``SpoolError``, ``SystemError``, ``DatabaseError``: the agent cannot keep anything then.
     package init(
-        folder: String, settings: KeeperSettings, meters: [ConfiguredMeter], key: SpoolKey, clock: MachineClock,
+        folder: String, settings: KeeperSettings, meters: [ConfiguredMeter], keys: KeyRing, clock: MachineClock,
         log: Log
     ) throws {
         do {
-            self = try Self(of: folder, settings, meters, key, clock, log)
+            self = try Self(of: folder, settings, meters, keys, clock, log)
         } catch let error as DatabaseError where error.isDamaged {
             // A page that opening does not need, and the start does: now it is known, and the start salvages.
             log.line(.error, "the spool is damaged", [("error", error.description)])
             SpoolFolder(folder).markDamaged()
-            self = try Self(of: folder, settings, meters, key, clock, log)
+            self = try Self(of: folder, settings, meters, keys, clock, log)
         }
     }
 
     private init(
-        of folder: String, _ settings: KeeperSettings, _ meters: [ConfiguredMeter], _ key: SpoolKey,
+        of folder: String, _ settings: KeeperSettings, _ meters: [ConfiguredMeter], _ keys: KeyRing,
         _ clock: MachineClock, _ log: Log
     ) throws {
         let now = clock.now()
         try SpoolFolder.create(folder)
         let marks = try SpoolFolder(folder).marks()
         let machine = SpoolFolder.machine()
+        let book = KeyBook(folder: folder)
         (spool, opening) = try Spool.openOrSalvage(
-            folder: folder, gateway: settings.gateway, bytesMax: settings.policy.bytesMax, key: key, at: now.utc,
-            log: log)
+            folder: folder, gateway: settings.gateway, bytesMax: settings.policy.bytesMax,
+            keys: SpoolKeys(keys: keys.held.map(\.key.publicKey) + book.keys), at: now.utc, log: log)
         reserve = SpoolReserve(folder: folder)
         reserve.restore()
 
-        let change = try Self.change(opening, spool, marks, machine, key)
+        // The stream says which key is in force, also after a crash in the middle of a change.
+        var kid: [UInt8]?
+        if let last = spool.streams.last { kid = try spool.kidInForce(after: last) }
+        let change = Self.change(opening, spool, marks, machine, keys, kid)
         var predecessor: Birth.Predecessor?
         if spool.streams.isEmpty || change != nil {
             predecessor = Self.predecessor(spool, marks, reason: change ?? "the spool was lost")
@@ -64,6 +70,7 @@ package struct KeeperStart {
         chain = Chain(gateway: settings.gateway, stream: stream.id, head: stream.head, link: stream.link)
         lastBirth = try spool.latestBirth(of: stream)
         let born = lastBirth.flatMap(Self.birth)
+        signers = Self.signers(keys, book, kid, log)
         planner = CommitPlanner(
             register: MeterRegister(meters), agentVersion: settings.agentVersion, replay: settings.replay,
             born: born?.withoutPredecessor, predecessor: predecessor, monotonic: now.monotonic)
@@ -76,20 +83,27 @@ package struct KeeperStart {
 
     /// Why the stream that is there cannot go on; nil when it can.
     private static func change(
-        _ opening: Spool.Opening, _ spool: Spool, _ marks: SpoolFolder.Marks?, _ machine: String, _ key: SpoolKey
-    ) throws -> String? {
+        _ opening: Spool.Opening, _ spool: Spool, _ marks: SpoolFolder.Marks?, _ machine: String, _ keys: KeyRing,
+        _ kid: [UInt8]?
+    ) -> String? {
         if case .salvaging = opening { return "the spool was damaged" }
         if spool.streams.last?.isEnded == true { return "the stream was ended" }
         if let marks, !machine.isEmpty, !marks.machine.isEmpty, marks.machine != machine {
             return "another machine: the disk was moved or cloned"
         }
-        // Nobody vouched for this key in the stream: what it signed there would be refused for ever.
-        if let last = spool.streams.last, last.head > 0, let kid = try spool.kid(at: last.head + 1, in: last),
-            kid != key.key.kid
-        {
-            return "another key: \(kid.hex) signed until here"
-        }
+        // Nobody vouched in the stream for a key that is there: what it signed would be refused for ever.
+        if let kid, keys.key(kid: kid) == nil { return "another key: \(kid.hex) signed until here" }
         return nil
+    }
+
+    /// The key that the stream knows; in a new stream the one that was in force last, else the configured one.
+    private static func signers(_ keys: KeyRing, _ book: KeyBook, _ kid: [UInt8]?, _ log: Log) -> Signers {
+        var book = book
+        let current = keys.key(kid: kid) ?? keys.key(book.current?.key) ?? keys.held[0].key
+        do throws(SystemError) { try book.note(current.publicKey, at: CertificateClock.realTime()) } catch {
+            log.line(.warning, "the keys could not be written down", [("error", error.description)])
+        }
+        return Signers(keys, current: current, book: book)
     }
 
     private static func predecessor(

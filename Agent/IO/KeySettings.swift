@@ -34,12 +34,12 @@ extension KeyStore {
 }
 
 extension AgentParts {
-    /// The gateway's key.
+    /// The gateway's keys: one, and a second one while they are changed.
     ///
     /// - Throws: ``SettingsError`` for what a person must mend; ``KeyError`` for a token or TPM that is not there and may
     ///   come back: then starting again helps.
-    package static func key(_ settings: AgentSettings) throws -> PrivateKey {
-        do throws(KeyError) { return try PrivateKey.load(settings.key) } catch {
+    package static func keys(_ settings: AgentSettings) throws -> KeyRing {
+        do throws(KeyError) { return try KeyRing(settings.key) } catch {
             if case .store(_, _, isPassing: true) = error { throw error }
             throw settings.error("key", settings.key.description, error.description)
         }

@@ -72,7 +72,7 @@ extension Reloader {
                 return refuse(command, "the site's file does not allow it: `remote.allowed`")
             }
             let wanted = try site.settings(over: version.text.isEmpty ? nil : version)
-            parts = try AgentParts(wanted, key: signer)
+            parts = try AgentParts(wanted, keys: keys)
         } catch { return refuse(command, error.description) }
         let expected = expected(parts)
         guard remote.keeping.changeDurably({ $0.begin(version, expected: expected) }) else {
@@ -216,7 +216,7 @@ extension Reloader {
     mutating func standing() throws -> AgentParts {
         while let version = remote.keeping.state.effective {
             do throws(SettingsError) {
-                return try AgentParts(try site.settings(over: version), key: signer)
+                return try AgentParts(try site.settings(over: version), keys: keys)
             } catch {
                 log.line(
                     .error, "remote configuration rolled back",
@@ -228,7 +228,7 @@ extension Reloader {
                 tell { $0.rolledBack += 1 }
             }
         }
-        return try AgentParts(site.settings, key: signer)
+        return try AgentParts(site.settings, keys: keys)
     }
 
     // MARK: Notes and figures

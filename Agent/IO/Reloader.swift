@@ -13,7 +13,8 @@ struct Reloader {
     /// The file as it was taken last.
     var site: SiteFile
     var remote: RemoteWork
-    let signer: PrivateKey
+    /// As they were at the start: the keeper has them as they are.
+    let keys: KeyRing
     private(set) var threads: BusThreads
     private let recorder: Recorder
     let inbox: Mailbox<KeeperEvent>
@@ -32,7 +33,7 @@ struct Reloader {
         settings = parts.settings
         site = start.site
         remote = RemoteWork(start.keeping)
-        signer = parts.key
+        keys = parts.keys
         self.clock = clock
         self.threads = threads
         self.recorder = recorder
@@ -79,7 +80,7 @@ struct Reloader {
             }
             site = file
             // What stands is a version over the new file, or, where the file no longer allows it, the file alone.
-            if let done = try apply(try standing(), requests, key: parts.key.publicKey) {
+            if let done = try apply(try standing(), requests, keys: parts.keys) {
                 resumeTrial(stream: done.stream, head: done.head)
             }
         } catch let error as SettingsError {
@@ -109,12 +110,12 @@ struct Reloader {
         let head: UInt64
     }
 
-    /// - Parameter key: the one that the file names now.
+    /// - Parameter keys: those where the file says now; nil: it did not change.
     /// - Returns: nil when the agent ends.
     mutating func apply(
-        _ parts: AgentParts, _ requests: Mailbox<ReloadRequest>, key: PublicKey? = nil
+        _ parts: AgentParts, _ requests: Mailbox<ReloadRequest>, keys: KeyRing? = nil
     ) throws -> Applied? {
-        let waiting = fixed(parts, key)
+        let waiting = fixed(parts, keys)
         for name in waiting {
             log.line(.warning, "a change waits for a restart", [("file", settings.file), ("key", name)])
         }
@@ -158,13 +159,19 @@ struct Reloader {
         return Applied(begun: difference.begun, stream: standing?.stream ?? "", head: standing?.head ?? 0)
     }
 
+    /// Whether the key in force is among those that the file names now.
+    private func isKeyHeld(_ keys: KeyRing) -> Bool {
+        let kid = board.snapshot.figures.key.kid
+        return kid.isEmpty || keys.key(kid: kid) != nil
+    }
+
     /// Keys of the file whose new value only a restart can bring.
-    private func fixed(_ parts: AgentParts, _ key: PublicKey?) -> [String] {
+    private func fixed(_ parts: AgentParts, _ keys: KeyRing?) -> [String] {
         let new = parts.settings
         let window = (settings.limits.recordsMax, settings.limits.bytesMax)
         let changes: [(String, Bool)] = [
             ("gateway", new.gateway != settings.gateway),
-            ("key", new.key != settings.key || (key ?? signer.publicKey) != signer.publicKey),
+            ("key", new.key != settings.key || !(keys.map(isKeyHeld) ?? true)),
             ("key_list", new.keyList != settings.keyList), ("root_key", new.rootKey != settings.rootKey),
             ("mqtt", new.mqtt != settings.mqtt), ("enrolment", new.enrolled != settings.enrolled),
             ("clock", new.clock != settings.clock),

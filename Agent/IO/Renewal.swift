@@ -1,4 +1,5 @@
-// Whether a certificate is due for renewal. Asking for it is Enrolment's matter, re-keying's order is Agent/Core/Rekeying's.
+// Whether a certificate is due for renewal, or its key for another one. Asking for it is Enrolment's matter, the order of a change
+// of keys is Agent/Core/Rekeying's.
 
 internal import AgentCore
 package import Keys
@@ -25,5 +26,18 @@ package struct Renewal: Sendable {
         self.certificate = certificate
         isDue = clock.instant >= due
         isOver = clock.instant > certificate.notAfter
+    }
+
+    /// Whether keys are to be changed without anybody asking: it was begun and its certificate is missing, or the key is so
+    /// old that the configuration says so.
+    package func isRekeyDue(_ settings: AgentSettings, _ keys: KeyRing, clock: CertificateClock) -> Bool {
+        let book = KeyBook(folder: settings.spool.path)
+        guard let current = book.current else { return false }
+        if keys.held.count > 1 {
+            let hasCandidate = keys.held.contains { !book.keys.contains($0.key.publicKey) }
+            return hasCandidate || certificate.spki != current.key.spki
+        }
+        return current.isPlausible
+            && RekeySchedule.isDue(age: clock.instant - current.since, days: settings.rekeyDays)
     }
 }

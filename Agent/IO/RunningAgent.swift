@@ -30,7 +30,7 @@ package enum RunningAgent {
         keeperSettings.reading = reading
         let start = try KeeperStart(
             folder: parts.settings.spool.path, settings: keeperSettings, meters: parts.meters,
-            key: SpoolKey(parts.key.publicKey), clock: clock, log: log)
+            keys: parts.keys, clock: clock, log: log)
         try checkUplink(parts, believed: start.spool.agent.keyListNumber)
         let recorder = Recorder(clock: clock, meters: parts.buses.map(\.meters.count))
         let board = StatusBoard(recorder: recorder, buses: parts.buses)
@@ -38,12 +38,11 @@ package enum RunningAgent {
         let stop = Mailbox<Never>(itemsMax: 1)
         let uplink = Uplink(parts: parts) { options, number in try connect(options, number, inbox) }
         let keeper = Keeper(
-            settings: keeperSettings, start: start, key: parts.key, trust: nil, clock: clock, recorder: recorder,
+            settings: keeperSettings, start: start, trust: nil, clock: clock, recorder: recorder,
             inbox: inbox, uplink: uplink, log: log, board: board)
         let desk = BusDesk(perSecond: parts.settings.access.perSecond)
         let context = ControlContext(
-            settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock, key: parts.key.publicKey,
-            reading: reading)
+            settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock, reading: reading)
         Footprint.dropCode()
         var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
@@ -58,18 +57,22 @@ package enum RunningAgent {
         }
         try serve(board, context, clock, stop, log)
         _ = try WorkerThread("signals") { awaitSignals(signals, inbox, reading.reloads) }
-        log.line(
-            .info, "started",
-            [
-                ("version", agentVersion), ("gateway", parts.settings.gateway.text),
-                ("meters", String(parts.meters.count)), ("buses", String(parts.buses.count)),
-            ])
+        tellStart(parts, log)
         defer {
             reading.reloads.close()
             stop.close()
         }
         try keeper.run()
         unlink(parts.settings.control)
+    }
+
+    private static func tellStart(_ parts: AgentParts, _ log: Log) {
+        log.line(
+            .info, "started",
+            [
+                ("version", agentVersion), ("gateway", parts.settings.gateway.text),
+                ("meters", String(parts.meters.count)), ("buses", String(parts.buses.count)),
+            ])
     }
 
     /// Opens what others may look at: control socket and figures.

@@ -23,7 +23,7 @@ package struct Salvage {
     let quarantine: String
     private let damaged: Database
     private let gateway: Identifier
-    private let key: SpoolKey
+    private let keys: SpoolKeys
     /// What the damaged file says of its streams and of the agent, as far as it can be read.
     let claims: [StreamState]
     let agent: AgentState
@@ -45,13 +45,13 @@ package struct Salvage {
     /// Nil when there is no file to read.
     ///
     /// - Parameter spool: with what was taken over before, should a crash have come between.
-    init?(from quarantine: String, into spool: Spool, gateway: Identifier, key: SpoolKey) {
+    init?(from quarantine: String, into spool: Spool, gateway: Identifier, keys: SpoolKeys) {
         guard access(quarantine + "/spool.db", F_OK) == 0, let opened = Self.open(quarantine, of: gateway) else {
             return nil
         }
         self.quarantine = quarantine
         self.gateway = gateway
-        self.key = key
+        self.keys = keys
         damaged = opened.database
         claims = opened.claims
         agent = opened.agent
@@ -299,7 +299,7 @@ package struct Salvage {
         guard let envelope = row.envelope else { return streams[ordinal] == nil ? nil : range }
         do {
             let message = try SignedMessage(parsing: envelope, as: .record)
-            guard message.isSigned(by: key.key), let place = row.place, place.gateway == gateway,
+            guard keys.signed(message), let place = row.place, place.gateway == gateway,
                 place.sequence == row.first, row.kind == .skip || message.identity == row.link
             else { return nil }
             if streams[ordinal] == nil { streams[ordinal] = StreamState(ordinal: ordinal, id: place.stream) }

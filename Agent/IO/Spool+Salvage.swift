@@ -5,28 +5,30 @@ internal import AgentCore
 internal import CSQLite
 internal import Evidence
 internal import Glibc
-package import Keys
+internal import Keys
 internal import Proofs
 package import Quantities
 
-/// The key whose signatures salvaged records must carry.
-package struct SpoolKey: Sendable {
-    let key: PublicKey
+/// The keys one of whose signatures a salvaged record must carry: those there are, and those there were.
+package struct SpoolKeys: Sendable {
+    let keys: [PublicKey]
 
-    package init(_ key: PublicKey) { self.key = key }
+    func signed(_ message: SignedMessage) -> Bool {
+        keys.first { $0.kid == message.kid }.map { message.isSigned(by: $0) } ?? false
+    }
 }
 
 extension Spool {
     /// Opens the spool of `folder`; damaged pages do not stop the agent, and a start waits for none of them.
     package static func openOrSalvage(
-        folder: String, gateway: Identifier, bytesMax: Int, key: SpoolKey, at now: UTCInstant, log: Log
+        folder: String, gateway: Identifier, bytesMax: Int, keys: SpoolKeys, at now: UTCInstant, log: Log
     ) throws -> (Spool, Opening) {
         let place = SpoolFolder(folder)
         do {
             guard !place.isDamaged else { throw SpoolError.damaged("pages could not be read in the run before") }
             let (spool, isFresh) = try open(folder: folder, gateway: gateway, bytesMax: bytesMax)
             if let quarantine = place.salvaging {
-                spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, key: key)
+                spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, keys: keys)
                 if spool.salvage == nil { place.endSalvage() }
             }
             return (spool, isFresh ? .fresh : .resumed)
@@ -37,7 +39,7 @@ extension Spool {
         }
         let quarantine = try moveAside(place, now)
         let (spool, _) = try open(folder: folder, gateway: gateway, bytesMax: bytesMax)
-        spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, key: key)
+        spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, keys: keys)
         if spool.salvage == nil {
             log.line(.error, "nothing of the damaged spool can be read", [("kept", quarantine)])
             place.endSalvage()

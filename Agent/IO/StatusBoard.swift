@@ -23,6 +23,7 @@ package struct AgentFigures: Hashable, Sendable {
     package var spoolBytesMax = 0
     package var isWritable = true
     package var enrolment = EnrolmentFigures()
+    package var key = KeyFigures()
     package var evidence = UplinkEvidence()
     package var clockSteps = 0
     package var clockStepMax: Int64 = 0
@@ -133,7 +134,7 @@ package final class StatusBoard: Sendable {
             "{\"meter\":\(Self.quoted($0.meter.text)),\"what\":\(Self.quoted($0.description))}"
         }
         fields.append("\"no_billing_grade\":[\(doubts.joined(separator: ","))]")
-        fields += now.broker.json + now.enrolment.json
+        fields += now.broker.json + now.enrolment.json + [now.key.json]
         fields.append(
             "\"not_commissioned\":[\(notCommissioned.map { Self.quoted($0.meter.id.text) }.joined(separator: ","))]")
         fields += service.json
@@ -160,8 +161,8 @@ package final class StatusBoard: Sendable {
         ]
         lines += now.doubts.map { "grade      \($0.meter) WILL NOT SETTLE: \($0)" }
         lines +=
-            now.broker.lines + commissioningLines + now.unbelieved.lines + now.enrolment.lines + service.lines
-            + remote.now.lines
+            now.broker.lines + commissioningLines + now.unbelieved.lines + now.enrolment.lines + now.key.lines
+            + service.lines + remote.now.lines
             + busStatuses.flatMap(\.lines)
         lines += shadow.lines.map { "shadow     \($0.meter), \($0.shadow): \($0.text)" }
         return lines.joined(separator: "\n") + "\n"
@@ -208,6 +209,7 @@ extension Keeper {
         figures.evidence.isRivalled = figures.broker.isRivalled
         (figures.clockSteps, figures.clockStepMax) = clockSteps
         figures.enrolment = enrolment.figures
+        figures.key = keyFigures
         figures.doubts = doubts
         board.set(figures)
     }

@@ -174,9 +174,9 @@ enum ClaimText {
 
                 \(code.text)
 
-            At the gateway:
+            At the gateway, which asks for it:
 
-                kilomint-agent enroll --url https://\(host):\(port.enrolment_port ?? 8443) --code \(code.text)
+                kilomint-agent enroll --url https://\(host):\(port.enrolment_port ?? 8443)
             """
         // For a person's eyes and phone; what a program reads stays plain.
         if isatty(STDOUT_FILENO) == 1, let lines = TerminalQR.lines(code.text) {

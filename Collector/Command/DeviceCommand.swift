@@ -19,7 +19,7 @@ struct DeviceCommand: AsyncParsableCommand {
             From a site to its readings:   kilomint-collector device add site.yaml --claim --draft site.draft …
                                            kilomint-collector device sign site.draft --key person-a.pem   (each signer)
                                            kilomint-collector device submit site.draft …
-                                           kilomint-agent enroll … --code KM1-…   (at the gateway)
+                                           kilomint-agent enroll …   (at the gateway: it asks for the code)
                                            kilomint-collector device show GATEWAY …
             """,
         subcommands: [
@@ -108,7 +108,7 @@ struct ClaimDevice: AsyncParsableCommand {
         commandName: "claim", abstract: "Makes a claim for a gateway and shows its code once.",
         discussion: """
             A root key and two persons sign: --key three times. The secret is made here; the house gets its hash only.
-            The code is typed at the gateway: kilomint-agent enroll --url https://HOST:8443 --code KM1-…
+            The code is typed at the gateway: kilomint-agent enroll --url https://HOST:8443
             """)
 
     @Argument(help: "gateway id") var gateway: String

@@ -94,6 +94,14 @@ package struct PKCS11Place: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { uri }
 
+    /// The same token, an object of another name: label with `.next`, id with a zero byte behind it.
+    func beside() throws(KeyStoreError) -> PKCS11Place {
+        let parts = uri.dropFirst(7).split(separator: ";").map { part in
+            part.hasPrefix("object=") ? part + ".next" : part.hasPrefix("id=") ? part + "%00" : part
+        }
+        return try PKCS11Place(uri: "pkcs11:" + parts.joined(separator: ";"), module: module, pinFile: pinFile)
+    }
+
     private static func decoded(_ text: Substring) -> [UInt8]? {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]

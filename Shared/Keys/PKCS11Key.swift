@@ -60,6 +60,27 @@ final class PKCS11Key: KeyDevice {
         return try PKCS11Key(place)
     }
 
+    /// Whether no private half of this name is on the token.
+    static func isEmpty(_ place: PKCS11Place) throws(KeyError) -> Bool {
+        let module = try PKCS11Module(path: place.module)
+        defer { module.close() }
+        try login(module, place, writing: false)
+        return try spoken(place) { try module.find(selector(place, UInt(CKO_PRIVATE_KEY))).isEmpty }
+    }
+
+    /// Removes both halves from the token, as far as they are there.
+    static func destroy(_ place: PKCS11Place) throws(KeyError) {
+        let module = try PKCS11Module(path: place.module)
+        defer { module.close() }
+        try login(module, place, writing: true)
+        try spoken(place) {
+            // The private half first: what a crash in between leaves signs nothing, and goes when a key is made there.
+            for kind in [CKO_PRIVATE_KEY, CKO_PUBLIC_KEY] {
+                for object in try module.find(selector(place, UInt(kind))) { try module.destroy(object) }
+            }
+        }
+    }
+
     func sign(digest: [UInt8]) throws(KeyError) -> [UInt8] {
         let place = self.place
         let point = self.point

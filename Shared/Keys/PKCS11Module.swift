@@ -162,6 +162,10 @@ final class PKCS11Module {
         try check("C_GenerateKeyPair", code)
     }
 
+    func destroy(_ object: CK_OBJECT_HANDLE) throws(Failure) {
+        try check("C_DestroyObject", functions.pointee.C_DestroyObject?(try opened(), object))
+    }
+
     /// r ‖ s over a digest.
     func sign(_ digest: [UInt8], with object: CK_OBJECT_HANDLE) throws(Failure) -> [UInt8] {
         let session = try opened()

@@ -51,12 +51,7 @@ final class TPMKey: KeyDevice {
     /// clearing the TPM destroys it.
     static func create(_ place: TPMPlace) throws(KeyError) -> TPMKey {
         let channel = TPMChannel(place.device)
-        do throws(KeyError) {
-            _ = try channel.run(.readPublic, handles: [place.handle], [], place)
-            throw KeyError.exists(path: place.description)
-        } catch {
-            guard case .store(_, TPMChannel.noKey, _) = error else { throw error }
-        }
+        guard try isEmpty(place) else { throw KeyError.exists(path: place.description) }
         var password = try password(place)
         defer { wipe(&password) }
         // One open device for both: what is not yet persistent is gone when it is closed, also after a crash.
@@ -75,6 +70,25 @@ final class TPMKey: KeyDevice {
         channel.flush(handle)
         channel.release()
         return try TPMKey(place)
+    }
+
+    /// Whether nothing is kept at the handle.
+    static func isEmpty(_ place: TPMPlace) throws(KeyError) -> Bool {
+        do throws(KeyError) {
+            _ = try TPMChannel(place.device).run(.readPublic, handles: [place.handle], [], place)
+        } catch {
+            guard case .store(_, TPMChannel.noKey, _) = error else { throw error }
+            return true
+        }
+        return false
+    }
+
+    /// Removes what is kept at the handle: the key is gone for good (Part 3, 28.5).
+    static func evict(_ place: TPMPlace) throws(KeyError) {
+        var target = TPMBytes()
+        target.u32(place.handle)
+        _ = try TPMChannel(place.device).run(
+            .evictControl, handles: [TPMConstant.owner, place.handle], password: [], target.bytes, place)
     }
 
     /// inSensitive, inPublic, outsideInfo, creationPCR of TPM2_CreatePrimary.

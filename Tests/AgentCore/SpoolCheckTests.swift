@@ -55,6 +55,33 @@ struct SpoolCheckTests {
         #expect(findings(gone) == [])
     }
 
+    /// A key record changes who must sign; every signature here is "known".
+    @Test func keyRecordsAreFollowed() {
+        let (first, second) = ([UInt8](repeating: 7, count: 8), Array(Digest(of: [1, 2, 3]).bytes.prefix(8)))
+        func chain(_ kids: [[UInt8]]) -> [SpoolCheck.Row] {
+            var chain = Chain(gateway: gateway, stream: stream)
+            let clock = RecordClock(
+                sync: 2, errorMilliseconds: 1, boot: [UInt8](repeating: 1, count: 16), uptimeMilliseconds: 1,
+                utc: UTCInstant(milliseconds: 1))
+            return kids.enumerated().map { index, kid in
+                let body: RecordBody =
+                    index == 1 ? .key([1, 2, 3]) : .readings(Readings(base: UInt64(index), samples: []))
+                let record = chain.append(body, clock: clock, completeThrough: UInt64(index)) { payload in
+                    SignedMessage.signing(
+                        payload, as: .record, algorithm: .es256, kid: kid,
+                        with: { _ in [UInt8](repeating: 1, count: 64) })
+                }
+                return SpoolCheck.Row(
+                    stream: stream, first: record.sequence, through: record.through, kind: record.kind,
+                    link: record.link, envelope: record.envelope)
+            }
+        }
+        #expect(findings(chain([first, first, second, second])) == [])
+        let words = "is signed by another key than the one in force"
+        #expect(findings(chain([first, first, first, second])) == ["3 \(words)"])
+        #expect(findings(chain([first, second, second, second])) == ["2 \(words)", "3 \(words)", "4 \(words)"])
+    }
+
     @Test func eachFaultIsNamedWithItsRecord() throws {
         let sound = rows(4)
         let other = Identifier("gw-2")!

@@ -46,19 +46,18 @@ final class SpoolBench {
         settings = KeeperSettings(
             gateway: Self.gateway, agentVersion: "test", replay: nil, commitEvery: 1_000, limits: .init(),
             policy: SpoolPolicy(bytesMax: bytesMax, ageMax: 1_209_600_000))
-        (keeper, recorder, opening) = try Self.open(self.folder, settings, key, trust, clock)
+        (keeper, recorder, opening) = try Self.open(self.folder, settings, KeyRing(key), trust, clock)
     }
 
     private static func open(
-        _ folder: String, _ settings: KeeperSettings, _ key: PrivateKey, _ trust: ReceiptTrust, _ clock: MachineClock
+        _ folder: String, _ settings: KeeperSettings, _ keys: KeyRing, _ trust: ReceiptTrust, _ clock: MachineClock
     ) throws -> (Keeper, Recorder, Spool.Opening) {
         let recorder = Recorder(clock: clock, meters: [1])
         let log = Log(write: { _ in })
         let start = try KeeperStart(
-            folder: folder, settings: settings, meters: try meters(), key: SpoolKey(key.publicKey), clock: clock,
-            log: log)
+            folder: folder, settings: settings, meters: try meters(), keys: keys, clock: clock, log: log)
         let keeper = Keeper(
-            settings: settings, start: start, key: key, trust: trust, clock: clock, recorder: recorder,
+            settings: settings, start: start, trust: trust, clock: clock, recorder: recorder,
             inbox: Mailbox(itemsMax: 8), uplink: nil, log: log,
             board: StatusBoard(recorder: recorder, buses: []))
         for meter in try meters() { recorder.notice(.planned(try MeterPlan(meter, chain: [])), bus: 0) }
@@ -79,7 +78,13 @@ final class SpoolBench {
     func restart(with other: PrivateKey? = nil) throws {
         keeper.spool.close()
         if let other { key = other }
-        (keeper, recorder, opening) = try Self.open(folder, settings, key, trust, clock)
+        (keeper, recorder, opening) = try Self.open(folder, settings, KeyRing(key), trust, clock)
+    }
+
+    /// The same with the keys that a store has.
+    func restart(keys: KeyRing) throws {
+        keeper.spool.close()
+        (keeper, recorder, opening) = try Self.open(folder, settings, keys, trust, clock)
     }
 
     /// Looks at all rows as a running agent does, and starts again should it find damage.
@@ -110,6 +115,7 @@ final class SpoolBench {
         var records: [Record] = []
         var next = sequence
         var link: Digest?
+        var inForce: PublicKey?
         while next <= stream.head {
             // The first attempt relieves a full disk.
             guard let (envelope, through) = try keeper.outgoing(next, stream) ?? keeper.outgoing(next, stream) else {
@@ -117,7 +123,7 @@ final class SpoolBench {
             }
             let message = try SignedMessage(parsing: envelope, as: .record)
             let record = try Record(decoding: message.payload)
-            guard message.isSigned(by: (signer ?? key).publicKey), record.place.stream == stream.id,
+            guard message.isSigned(by: inForce ?? (signer ?? key).publicKey), record.place.stream == stream.id,
                 record.place.sequence == next, record.place.previous == link ?? record.place.previous,
                 next > 1 || record.place.previous == .zero
             else { throw KitError("not next: \(record.place)") }
@@ -125,6 +131,7 @@ final class SpoolBench {
                 guard [RecordKind.birth, .skip].contains(record.body.kind) else { throw KitError("not born") }
             }
             link = message.identity
+            if case .key(let spki) = record.body { inForce = try PublicKey(spki: spki) }
             if case .skip(let skip) = record.body { link = skip.identity }
             records.append(record)
             next = through + 1

@@ -36,9 +36,9 @@ class Gateway:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.dir)
 
-    def call(self, *words: str, seconds: float = 60, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    def call(self, *words: str, seconds: float = 60, before: tuple[str, ...] = (), typed: str = "") -> subprocess.CompletedProcess[str]:
         command = [*before, str(BIN / "kilomint-agent"), *words, "--config", str(self.config)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        return subprocess.run(command, capture_output=True, text=True, timeout=seconds, input=typed)
 
     def enroll(self, server: EstServer, code: str = "", url: str = "", before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         return self.call("enroll", "--url", url or server.url, "--code", code or server.code, before=before)
@@ -88,6 +88,14 @@ class EnrolmentTests(unittest.TestCase):
         with EstServer(GATEWAY) as server, Gateway() as gateway:
             typed = server.code.lower().replace("0", "o").replace("1", "l")
             self.check(gateway.enroll(server, code=" ".join(typed[at : at + 5] for at in range(0, len(typed), 5))), 0)
+
+    def test_a_code_on_standard_input(self) -> None:
+        """Not on the command line, where the list of processes shows it."""
+        for words in ((), ("--code", "-")):
+            with EstServer(GATEWAY) as server, Gateway() as gateway:
+                self.check(gateway.call("enroll", "--url", server.url, *words, typed=""), 2, "no claim code")
+                self.check(gateway.call("enroll", "--url", server.url, *words, typed="X" * 5000), 2, "--code")
+                self.check(gateway.call("enroll", "--url", server.url, *words, typed=server.code + "\n"), 0, "is enrolled")
 
     def test_a_mistyped_code(self) -> None:
         with EstServer(GATEWAY) as server, Gateway() as gateway:

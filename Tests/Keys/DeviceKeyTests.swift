@@ -14,6 +14,25 @@ private func problem(_ store: KeyStore) throws -> (text: String, isPassing: Bool
     } catch KeyError.store(_, let text, let isPassing) { return (text, isPassing) }
 }
 
+private func takesOver(_ place: KeyStore, named name: String) throws {
+    let beside = try place.beside()
+    #expect(beside.description == name)
+    #expect(try PrivateKey.find(place) == nil && PrivateKey.find(beside) == nil)
+    let first = try PrivateKey.create(in: place)
+    let second = try PrivateKey.createBeside(in: beside)
+    #expect(try PrivateKey.find(place)?.publicKey == first.publicKey)
+    #expect(try PrivateKey.find(beside)?.publicKey == second.publicKey)
+    // Not the key that was meant: nothing is removed.
+    #expect(try PrivateKey.retire(second.publicKey, at: place, for: beside) == beside)
+    #expect(try PrivateKey.find(place)?.publicKey == first.publicKey)
+    for _ in 0..<2 { try PrivateKey.retire(first.publicKey, at: place, for: beside) }
+    #expect(try PrivateKey.find(place) == nil)
+    #expect(second.publicKey.verify(signature: try second.sign([1]), over: [1]))
+    let third = try PrivateKey.createBeside(in: place)
+    #expect(third.publicKey != first.publicKey)
+    #expect(try PrivateKey.find(place)?.publicKey == third.publicKey)
+}
+
 extension PrivateKey {
     fileprivate func satisfiesOpenSSL() async throws -> Bool {
         let message = "what a meter answered"
@@ -38,6 +57,12 @@ extension PrivateKey {
         #expect(try await found.satisfiesOpenSSL())
         #expect(found.publicKey.verify(signature: try found.sign([1, 2, 3]), over: [1, 2, 3]))
         #expect(!found.publicKey.verify(signature: try found.sign([1, 2, 3]), over: [1, 2, 4]))
+    }
+
+    /// Two keys of one gateway, one after the other: made beside, the former one gone for good, its place used again.
+    @Test func takesOverBesideTheFormerOne() throws {
+        let token = try SoftToken("rekeyed")
+        try takesOver(store(token), named: "pkcs11:token=rekeyed;object=gateway.next")
     }
 
     @Test func madeByPKCS11Tool() async throws {
@@ -115,6 +140,14 @@ extension PrivateKey {
             environment: tpm.environment)
         #expect(seen.contains("fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|sign"))
         #expect(try Workplace.bytes(of: tpm.place.file("public.der")) == made.publicKey.spki)
+    }
+
+    @Test func takesOverAtTheNextHandle() async throws {
+        let tpm = try SoftTPM()
+        let process = try await tpm.start()
+        defer { process.kill(9) }
+        try takesOver(store(tpm), named: "tpm2:0x81000002")
+        #expect(try store(tpm, "0x817fffff").beside() == store(tpm, "0x817ffffe"))
     }
 
     @Test func madeByTheirTools() async throws {

@@ -6,7 +6,7 @@ internal import Glibc
 /// tokens when it is first used, which is one time for the process: hence one folder with a token for each test.
 package struct SoftToken: Sendable {
     package static let module = "/usr/lib/softhsm/libsofthsm2.so"
-    private static let labels = ["made", "theirs", "kept", "wrongpin", "present", "mqtt"]
+    private static let labels = ["made", "theirs", "kept", "wrongpin", "present", "mqtt", "rekeyed"]
     private static let place: TemporaryDirectory? = {
         do {
             let place = try TemporaryDirectory()

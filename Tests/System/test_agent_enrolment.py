@@ -3,13 +3,11 @@
 The house is the demonstration's: nothing is switched off.
 """
 
-import os
 import subprocess
 import unittest
 
 import rogue
 from test_enrolment import GATEWAY, EnrolHouse  # Puts Tests/Interop on the path.
-from test_key_stores import MODULE, chip
 
 class GatewayHouse(EnrolHouse):
     """With a plant, and an agent whose key nobody has seen."""
@@ -74,40 +72,6 @@ class AgentEnrolment(unittest.TestCase):
             self.assertEqual((done.returncode, "revoked" in done.stderr), (1, True), done.stderr)
             verdict = one.verify()
             self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
-
-    def test_with_a_key_in_a_token(self):
-        with GatewayHouse() as one:
-            (one.dir / "tokens").mkdir()
-            (one.dir / "softhsm2.conf").write_text(f"directories.tokendir = {one.dir}/tokens\n")
-            os.environ["SOFTHSM2_CONF"] = f"{one.dir}/softhsm2.conf"
-            self.addCleanup(os.environ.pop, "SOFTHSM2_CONF")
-            subprocess.run(
-                ["softhsm2-util", "--init-token", "--free", "--label", "kilomint", "--pin", "93175", "--so-pin", "08150815"], check=True, capture_output=True)
-            pin = one.dir / "pin"
-            pin.touch(0o600)
-            pin.write_text("93175\n")
-            place = "pkcs11:token=kilomint;object=gateway"
-            one.tool("kilomint-agent", "key", "create", "--store", place, "--module", MODULE, "--pin-file", pin)
-            self.enrols_and_is_receipted(one, f'{{pkcs11: "{place}", module: {MODULE}, pin_file: {pin}}}')
-
-    def test_with_a_key_in_a_tpm(self):
-        with chip() as tpm, GatewayHouse() as one:
-            one.tool("kilomint-agent", "key", "create", "--store", "tpm2:0x81000001", "--device", tpm.socket)
-            self.enrols_and_is_receipted(one, f'{{tpm2: "0x81000001", device: {tpm.socket}}}')
-
-    def enrols_and_is_receipted(self, one, key):
-        """The one key signs requests, records and TLS; no file holds it."""
-        path = one.dir / "agent.yaml"
-        path.write_text(path.read_text().replace(f"key: {one.dir}/own.pem", f"key: {key}"))
-        one.serve()
-        one.run_one("plant")
-        one.agent("init")
-        one.run_one("agent")
-        _, code = one.claim()
-        self.assertIn("is enrolled", one.enroll(code).stdout)
-        one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
-        self.assertIn("has a new certificate", one.agent("renew", "--force").stdout)
-        self.assertFalse((one.dir / "own.pem").exists())
 
     def wrong_codes_are_refused(self, one, code):
         kind, secret, fingerprint = code.split("-")

@@ -37,7 +37,7 @@ class SitePage(unittest.TestCase):
             page.until("document.querySelector('#code:not([hidden]) .secret')?.textContent")
             code = page.run("document.querySelector('#code .secret').textContent")
             self.assertRegex(code, "^KM1-[0-9A-HJKMNP-TV-Z]{20}-[0-9A-HJKMNP-TV-Z]{26}$")
-            self.assertIn(f"--code {code}", page.run("document.querySelector('#code .command').textContent"))
+            self.assertIn("kilomint-agent enroll --url", page.run("document.querySelector('#code .command').textContent"))
             self.picture_says(one, page, code)
             self.shoot(page, "draft")
             self.step(page, "now", "Registered")

@@ -1,6 +1,5 @@
 // What may be asked for through the control socket. A verb is a value in a file of its own; ControlVerb.all lists them.
 
-package import Keys
 internal import Synchronization
 
 /// One thing a caller can ask the running agent for. The same code answers where no agent runs, for the tool itself.
@@ -25,7 +24,7 @@ package struct ControlVerb: Sendable {
     /// Every verb there is.
     package static let all: [ControlVerb] = [
         status, read, identify, scan, doctor, commission, replace, report, watch, spool, shadow,
-        rollBack,
+        rollBack, rekey,
     ]
 
     /// Runs the verb of `request`: refuses what no verb understands.
@@ -57,22 +56,19 @@ package final class ControlContext: Sendable {
     package let keeper: Mailbox<KeeperEvent>?
     /// The house's clock; nil where no agent runs.
     package let clock: MachineClock?
-    /// The gateway's own; nil where no agent runs.
-    package let key: PublicKey?
     /// Who owns the configuration; nil where no agent runs.
     let reloads: Mailbox<ReloadRequest>?
     private let current: Mutex<AgentSettings?>
 
     package init(
         settings: AgentSettings?, desk: BusDesk, board: StatusBoard? = nil, keeper: Mailbox<KeeperEvent>? = nil,
-        clock: MachineClock? = nil, key: PublicKey? = nil, reading: ReadingEnd? = nil
+        clock: MachineClock? = nil, reading: ReadingEnd? = nil
     ) {
         current = Mutex(settings)
         self.desk = desk
         self.board = board
         self.keeper = keeper
         self.clock = clock
-        self.key = key
         reloads = reading?.reloads
     }
 

@@ -25,6 +25,10 @@ extension ControlVerb {
         let requests = statuses.reduce(0) { $0 + $1.recent.total(\.requests) }
         try caller.line(ControlRequest("looked", ["at": "\(requests) requests of the last minutes"]))
         try caller.line(ControlRequest("looked", ["at": "\(recent.samples) recorded answers"]))
+        if let key = board.snapshot.figures.key.lines.first {
+            let words = key.split(separator: " ").joined(separator: " ")
+            try caller.line(ControlRequest("looked", ["at": words]))
+        }
     }
 
     /// Real milliseconds as the keeper counts them: CLOCK_BOOTTIME.

@@ -23,7 +23,8 @@ extension ControlVerb {
 private struct SpoolView {
     private let source: SpoolSource
     private let settings: AgentSettings?
-    private let key: PublicKey?
+    /// Empty: nobody said which.
+    private let keys: [PublicKey]
     private let stream: String?
 
     init(_ request: ControlRequest, _ context: ControlContext) throws {
@@ -44,9 +45,13 @@ private struct SpoolView {
             guard let spki = [UInt8](hex: hex) else {
                 throw ControlRefusal("key: allowed: a public key (SPKI) in hexadecimal")
             }
-            key = try PublicKey(spki: spki)
+            keys = [try PublicKey(spki: spki)]
         } else {
-            key = try context.key ?? context.settings.map { try AgentParts($0).key.publicKey }
+            // Those that were removed since are still written down beside the spool.
+            let folder = request.optional("folder") ?? settings?.spool.path
+            let written = folder.map { KeyBook(folder: $0).keys } ?? []
+            let isTold = !written.isEmpty
+            keys = isTold ? written : try settings.map { try KeyRing($0.key).held.map(\.key.publicKey) } ?? []
         }
     }
 
@@ -115,10 +120,12 @@ private struct SpoolView {
     // MARK: Verify
 
     func verify(_ caller: ControlCaller) throws {
-        guard let key else {
+        guard !keys.isEmpty else {
             throw ControlRefusal("spool verify needs --config FILE, or --key with the gateway's public key")
         }
-        try caller.line("\(source.text), key \(key)")
+        var named: [PublicKey] = []
+        for key in keys where !named.contains(key) { named.append(key) }
+        try caller.line("\(source.text), key \(named.map(\.description).joined(separator: ", "))")
         var check = SpoolCheck(gateway: settings?.gateway)
         var told = 0
         let problem = try eachRow(caller) { page, row in
@@ -130,7 +137,7 @@ private struct SpoolView {
             check.take(
                 SpoolCheck.Row(
                     stream: stream, first: record.first, through: record.through, kind: record.kind, link: record.link,
-                    envelope: record.envelope), isSigned: { $0.isSigned(by: key) })
+                    envelope: record.envelope), isSigned: { message in named.contains { message.isSigned(by: $0) } })
             while told < check.findings.count {
                 try caller.line("\(check.findings[told])")
                 told += 1

@@ -39,7 +39,8 @@ package struct GatewayKeys: Hashable, Sendable {
     /// Whether a certificate may be made for it: it may open a stream. Not for a revoked one, which is asked for before.
     package func mayEnrol(_ spki: [UInt8], in gateway: GatewayState?) -> Bool {
         if let key = keys.first(where: { $0.spki == spki }) { return key.mayOpen }
-        return gateway?.vouchedKeys.last?.spki == spki
+        // The one before the last still asks for the last one's certificate: its own key record named it.
+        return gateway?.vouchedKeys.suffix(2).contains { $0.spki == spki } ?? false
     }
 
     /// The same for the key that `kid` names: a certificate of one that may not is listed as revoked.

@@ -94,7 +94,7 @@ enum DevicePage {
             <section><h2>Let a gateway enrol</h2>
             <ol class="steps">
             <li>The operator <a href="/devices/new">registers</a> facility, gateway, meters and metering points, with a claim; a root key and two persons sign the draft, and the claim's code is shown once. For a registered gateway also:<br><code>kilomint-collector device claim GATEWAY --url … --token-file … --draft claim.draft</code></li>
-            <li>The installer types it at the gateway:<br><code>kilomint-agent enroll --url \(ConsolePage.escape(url)) --code KM1-…</code></li>
+            <li>The installer types it at the gateway:<br><code>kilomint-agent enroll --url \(ConsolePage.escape(url))</code>, which asks for it</li>
             <li>Here it turns from <em>claim open</em> to <em>enrolled</em>, and with its first record to <em>alive</em>; its own page says what to do at each step.</li>
             </ol>
             <p class="note">A stolen gateway: <code>kilomint-collector device revoke GATEWAY --key person-a.pem --reason …</code> — one person is enough, and it is out at once.</p></section>

@@ -85,7 +85,7 @@ enum GatewayLife {
         }
         return LifeStep(
             name: "Enrolled", state: .now, text: "type the code at the gateway",
-            command: "kilomint-agent enroll --url \(url ?? "https://HOST:8443") --code KM1-…")
+            command: "kilomint-agent enroll --url \(url ?? "https://HOST:8443")")
     }
 
     private static func record(_ status: DeviceStatus) -> LifeStep {

@@ -209,8 +209,8 @@ enum SitePage {
         <section id="code" data-fingerprint="\(form.choices.fingerprint ?? "")" hidden><h2>Claim code of \(gateway) <span class="legend">shown once: note it now</span></h2>
         <div class="claim"><div class="qr"></div><div>
         <p class="secret" data-code></p>
-        <p>At the gateway, once the draft is submitted:</p>
-        <code class="command">kilomint-agent enroll --url \(ConsolePage.escape(form.choices.enrolmentURL ?? "https://HOST:8443")) --code <span data-code></span></code>
+        <p>At the gateway, which asks for it, once the draft is submitted:</p>
+        <code class="command">kilomint-agent enroll --url \(ConsolePage.escape(form.choices.enrolmentURL ?? "https://HOST:8443"))</code>
         <p class="note">Made in this browser. It belongs to the draft above and to no other; nobody can show it again. Lost: make another.</p>
         </div></div></section>
         """

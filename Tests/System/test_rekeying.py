@@ -1,0 +1,166 @@
+"""A gateway changes its key while it runs, in each key store: the stream goes on, receipts come, the audit follows, the former key goes."""
+
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from test_agent_enrolment import GATEWAY, GatewayHouse  # Puts Tests/Interop on the path.
+from test_key_stores import MODULE, chip
+
+
+class RekeyingHouse(GatewayHouse):
+    """Readings are kept for an hour of the house, so that the former key is soon needed no more."""
+
+    def adapted(self, text):
+        return super().adapted(text).replace("path: {dir}/agent}}", "path: {dir}/agent, age_max: 1h}}").replace(
+            f"path: {self.dir}/agent}}", f"path: {self.dir}/agent, age_max: 1h}}")
+
+    def status_json(self):
+        return self.agent("status", "--json").stdout
+
+    def kid(self):
+        return json.loads(self.status_json())["key"]["kid"]
+
+    def streams(self):
+        return [stream for gateway, stream in self.evidence() if gateway == GATEWAY]
+
+    def goes_on(self):
+        """What is signed from now on is receipted."""
+        self.until("the agent answers", lambda: self.agent("status", "--json", check=False).returncode == 0, 30)
+        head = json.loads(self.status_json())["head"]
+        self.until("receipts go on", lambda: json.loads(self.status_json())["receipted"] > head, 60)
+
+
+class Rekeying(unittest.TestCase):
+    def test_a_key_file_is_changed_twice(self):
+        with RekeyingHouse() as one:
+            one.serve()
+            one.run_one("plant")
+            one.agent("init")
+            one.run_one("agent")
+            _, code = one.claim()
+            self.assertIn("is enrolled", one.enroll(code).stdout)
+            one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
+            first = (one.dir / "own.pem").read_text()
+            self.changes_its_key(one)
+            second = (one.dir / "own.pem").read_text()
+            self.assertNotEqual(first, second)
+            self.assertFalse((one.dir / "own.pem.next").exists())
+            # The certificate is the new key's; the broker was shown it without a restart.
+            shown = subprocess.run(["openssl", "x509", "-in", one.dir / "agent/enrolled/gateway.crt", "-noout", "-pubkey"], capture_output=True, text=True, check=True)
+            own = subprocess.run(["openssl", "pkey", "-in", one.dir / "own.pem", "-pubout"], capture_output=True, text=True, check=True)
+            self.assertEqual(shown.stdout, own.stdout)
+            # Killed right after the new key is named, before it has a certificate: the next renewal goes on.
+            self.half_a_change(one)
+            self.changes_its_key_back(one)
+            self.assertNotIn((one.dir / "own.pem").read_text(), (first, second))
+            verdict = one.verify()
+            self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
+
+    def test_another_key_under_the_same_spool(self):
+        """A new claim's key, the old one gone: the collector sees a clean new stream, and nothing waits for the old one's tail."""
+        with RekeyingHouse() as one:
+            one.serve()
+            one.run_one("plant")
+            one.agent("init")
+            one.run_one("agent")
+            one.enroll(one.claim()[1])
+            one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
+            # The broker goes first: what is read then is signed by the old key and never receipted.
+            one.end("broker")
+            head = json.loads(one.status_json())["head"]
+            one.until("a tail is kept", lambda: json.loads(one.status_json())["head"] > head + 3, 30)
+            one.end("agent")
+            (one.dir / "own.pem").rename(one.dir / "gone.pem")
+            self.assertIn("made", one.agent("init").stdout)
+            one.run_one("broker")
+            one.run_one("agent")
+            one.until("the collector is back", lambda: "connected to the broker" in one.tail("collector", 4), 60)
+            self.assertIn("is enrolled", one.enroll(one.claim()[1]).stdout)
+            one.until("a second stream", lambda: len(one.streams()) == 2, 60)
+            one.goes_on()
+            verdict = one.verify()
+            self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
+
+    def half_a_change(self, one):
+        """The collector is away: the new key is named and signs, and no certificate comes."""
+        before = one.kid()
+        one.end("collector")
+        asking = subprocess.Popen([one.bin / "kilomint-agent", "renew", "--rekey", "--config", one.dir / "agent.yaml"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(asking.wait)
+        self.addCleanup(asking.kill)
+        one.until("the new key signs", lambda: one.kid() != before, 30)
+        asking.kill()
+        one.end("agent", how=signal.SIGKILL)
+        one.run_one("agent")
+        one.until("the agent answers", lambda: one.agent("status", "--json", check=False).returncode == 0, 30)
+        self.assertNotEqual(one.kid(), before)
+        self.assertIn("waiting for the collector's receipt", one.status())
+        self.assertTrue((one.dir / "own.pem.next").exists())
+        one.run_one("collector")
+        one.until("the collector answers", one.healthy)
+
+    def changes_its_key_back(self, one):
+        kid = one.kid()
+        # Without --rekey: what was begun is finished by the timer's call.
+        self.assertIn("has a new key", one.agent("renew").stdout)
+        self.assertEqual(one.kid(), kid)
+        one.goes_on()
+        one.until("the former key is removed", lambda: not (one.dir / "own.pem.next").exists(), 60)
+        self.assertEqual(len(one.streams()), 1)
+
+    def test_with_a_key_in_a_token(self):
+        with RekeyingHouse() as one:
+            (one.dir / "tokens").mkdir()
+            (one.dir / "softhsm2.conf").write_text(f"directories.tokendir = {one.dir}/tokens\n")
+            os.environ["SOFTHSM2_CONF"] = f"{one.dir}/softhsm2.conf"
+            self.addCleanup(os.environ.pop, "SOFTHSM2_CONF")
+            subprocess.run(
+                ["softhsm2-util", "--init-token", "--free", "--label", "kilomint", "--pin", "93175", "--so-pin", "08150815"], check=True, capture_output=True)
+            pin = one.dir / "pin"
+            pin.touch(0o600)
+            pin.write_text("93175\n")
+            place = "pkcs11:token=kilomint;object=gateway"
+            one.tool("kilomint-agent", "key", "create", "--store", place, "--module", MODULE, "--pin-file", pin)
+            self.enrols_and_is_receipted(one, f'{{pkcs11: "{place}", module: {MODULE}, pin_file: {pin}}}')
+
+    def test_with_a_key_in_a_tpm(self):
+        with chip() as tpm, RekeyingHouse() as one:
+            one.tool("kilomint-agent", "key", "create", "--store", "tpm2:0x81000001", "--device", tpm.socket)
+            self.enrols_and_is_receipted(one, f'{{tpm2: "0x81000001", device: {tpm.socket}}}')
+
+    def enrols_and_is_receipted(self, one, key):
+        """The one key signs requests, records and TLS; no file holds it."""
+        path = one.dir / "agent.yaml"
+        path.write_text(path.read_text().replace(f"key: {one.dir}/own.pem", f"key: {key}"))
+        one.serve()
+        one.run_one("plant")
+        one.agent("init")
+        one.run_one("agent")
+        _, code = one.claim()
+        self.assertIn("is enrolled", one.enroll(code).stdout)
+        one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
+        self.assertIn("has a new certificate", one.agent("renew", "--force").stdout)
+        self.changes_its_key(one)
+        # A start finds the new key beside the place that the configuration names.
+        one.end("agent")
+        one.run_one("agent")
+        one.goes_on()
+        self.assertEqual(len(one.streams()), 1)
+        self.assertFalse((one.dir / "own.pem").exists())
+
+    def changes_its_key(self, one):
+        before, stream = one.kid(), one.streams()
+        self.assertIn("has a new key", one.agent("renew", "--rekey").stdout)
+        self.assertNotEqual(one.kid(), before)
+        # Broker and collector take the new key: what it signs is receipted, in the same stream.
+        one.goes_on()
+        one.until("the former key is removed", lambda: json.loads(one.status_json())["key"]["rekeying"] == "rest", 60)
+        self.assertEqual(one.streams(), stream)
+        self.assertIn("every signature, chain, size and hash holds", one.agent("spool", "verify").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
