@@ -61,9 +61,10 @@ final class PacedLine: Sendable {
                 instant += characterNanoseconds
                 sleep(until: instant)
                 var byte = byte
+                // Before the write: whoever takes the processor after it would make the silence look shorter than it was.
+                busyUntil = now()
                 _ = write(far, &byte, 1)
             }
-            busyUntil = now()
             request = []
         }
     }
