@@ -2,6 +2,7 @@
 // refused and the old one goes on. Changed buses begin anew, others go on untouched.
 
 internal import AgentCore
+internal import Evidence
 internal import Keys
 internal import Settings
 internal import Supervision
@@ -26,7 +27,8 @@ struct Reloader {
     private let reading: ReadingEnd
 
     init(
-        _ parts: AgentParts, remote start: RemoteStart, clock: MachineClock, threads: BusThreads, recorder: Recorder,
+        _ parts: AgentParts, remote start: RemoteStart, chain: Chain, clock: MachineClock, threads: BusThreads,
+        recorder: Recorder,
         inbox: Mailbox<KeeperEvent>, board: StatusBoard,
         context: ControlContext, supervisor: Supervisor, log: Log, reading: ReadingEnd
     ) {
@@ -43,6 +45,8 @@ struct Reloader {
         self.supervisor = supervisor
         self.log = log
         self.reading = reading
+        resumeTrial(stream: chain.stream.description, head: chain.head)
+        tell { _ in }
     }
 
     /// Until the end of reading is asked for. Requests that come while one is served are one more.

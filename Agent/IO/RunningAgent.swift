@@ -2,7 +2,6 @@
 // No decisions.
 
 internal import AgentCore
-internal import Evidence
 internal import Glibc
 internal import Keys
 internal import MQTT
@@ -46,12 +45,11 @@ package enum RunningAgent {
         Footprint.dropCode()
         var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
-        var reloader = Reloader(
-            parts, remote: remote, clock: clock, threads: threads, recorder: recorder, inbox: inbox, board: board,
-            context: context, supervisor: keeperSettings.supervisor, log: log, reading: reading)
-        reloader.resumeTrial(stream: start.chain.stream.description, head: start.chain.head)
-        reloader.tell { _ in }
-        _ = try WorkerThread("reload") { [reloader] in
+        let reloader = Reloader(
+            parts, remote: remote, chain: start.chain, clock: clock, threads: threads, recorder: recorder,
+            inbox: inbox, board: board, context: context, supervisor: keeperSettings.supervisor, log: log,
+            reading: reading)
+        _ = try WorkerThread("reload") {
             var reloader = reloader
             reloader.serve()
         }

@@ -24,7 +24,7 @@ struct DeviceCommand: AsyncParsableCommand {
             """,
         subcommands: [
             AddDevices.self, ShowDevice.self, ListDevices.self, ClaimDevice.self, RevokeDevice.self, SignDraft.self,
-            SubmitDraft.self, UnlockDevice.self,
+            SubmitDraft.self, UnlockDevice.self, ConfigureDevice.self,
         ])
 }
 

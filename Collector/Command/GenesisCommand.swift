@@ -45,7 +45,8 @@ struct GenesisCommand: AsyncParsableCommand {
             )
         }
         // The list first: a crash here leaves a list of a house that never began, and this command writes it anew.
-        let list = try file.keyList(receipt: keys.receipt.publicKey, log: keys.log.publicKey)
+        let list = try file.keyList(
+            receipt: keys.receipt.publicKey, log: keys.log.publicKey, command: keys.command?.publicKey)
         try Data(list).write(to: URL(fileURLWithPath: keyList ?? configuration.keyList), options: .atomic)
         try file.begin(in: stores, at: configuration.clock.now(real: SystemClock.realNow()))
         print(

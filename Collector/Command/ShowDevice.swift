@@ -34,6 +34,7 @@ private struct Device: Decodable {
     let receipted_through: UInt64?
     let receipt_held_through: UInt64?
     let reason: String?
+    let configuration: String?
     let kid: String?
     let key_since: String?
     let let_in: Bool?
@@ -172,6 +173,7 @@ struct ShowDevice: AsyncParsableCommand {
         rows.append(["certificate", own.certificate_until.map { "until \($0)" } ?? "none given yet"])
         if let isLetIn = own.let_in { rows.append(["broker", isLetIn ? "lets it in" : "does not know it"]) }
         rows.append(["last record", own.last_record_at.map { "\($0), \(own.records) in all" } ?? "none yet"])
+        if let said = own.configuration { rows.append(["configuration", RegistrationDraft.shown(said)]) }
         let held = own.receipt_held_through.map { "; the gateway holds one through \($0)" } ?? ""
         rows.append(["receipts", own.receipted_through.map { "through record \($0)\(held)" } ?? "none yet"])
         var parts = ["gateway \(own.gateway)\n" + table(rows, indent: "  ")]

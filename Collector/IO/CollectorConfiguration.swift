@@ -46,6 +46,8 @@ package struct CollectorConfiguration: Sendable {
         package let receipt: String
         package let log: String
         package let seal: String
+        /// Signs commands to gateways; nil: none are given.
+        package let command: String?
     }
 
     package let data: String
@@ -93,7 +95,7 @@ package struct CollectorConfiguration: Sendable {
         let files = try root.value("keys").map()
         keys = KeyFiles(
             receipt: try files.value("receipt").path(), log: try files.value("log").path(),
-            seal: try files.value("seal").path())
+            seal: try files.value("seal").path(), command: try files.optional("command")?.path())
         keyList = try root.value("key_list").path()
         enrolment = try EnrolmentConfiguration(root.optional("enrolment"))
     }

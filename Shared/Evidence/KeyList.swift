@@ -59,6 +59,18 @@ package struct KeyList: Hashable, Sendable {
         self.entries = entries
     }
 
+    /// The next list: another command key from an instant on, until year 9999; former ones end there.
+    package func authorizing(command spki: [UInt8], from instant: UTCInstant) -> KeyList {
+        let kept = entries.compactMap { entry -> Entry? in
+            guard entry.role == .command, entry.validTo > instant else { return entry }
+            guard entry.validFrom < instant, entry.spki != spki else { return nil }
+            return Entry(spki: entry.spki, role: entry.role, validFrom: entry.validFrom, validTo: instant)
+        }
+        let forever = UTCInstant(milliseconds: 253_402_300_799_999)
+        let new = Entry(spki: spki, role: .command, validFrom: instant, validTo: forever)
+        return KeyList(number: number + 1, issuedAt: instant, entries: kept + [new])
+    }
+
     package var encoded: [UInt8] {
         CBORValue.fields([
             (1, .unsigned(1)), (2, .unsigned(number)), (3, .int(issuedAt.milliseconds)),

@@ -132,7 +132,7 @@ final class HouseYard: Sendable {
 
     private static let keyNames = [
         "root", "person-a", "person-b", "gateway", "owner", "finance", "compliance", "auditor", "satellite", "receipt",
-        "log", "seal",
+        "log", "seal", "command",
         "stranger",
     ]
 

@@ -56,6 +56,24 @@ struct CommandTests {
         #expect(try CommandOutcome(other) == nil)
     }
 
+    @Test func aNewCommandKeyEndsTheFormerOne() {
+        func entry(_ byte: UInt8, _ role: KeyRole, _ from: Int64, _ to: Int64) -> KeyList.Entry {
+            KeyList.Entry(
+                spki: [byte], role: role, validFrom: UTCInstant(milliseconds: from),
+                validTo: UTCInstant(milliseconds: to))
+        }
+        let forever: Int64 = 253_402_300_799_999
+        let list = KeyList(
+            number: 4, issuedAt: UTCInstant(milliseconds: 0),
+            entries: [entry(1, .receipt, 0, forever), entry(2, .command, 0, forever), entry(3, .command, 90, 99)])
+        let next = list.authorizing(command: [4], from: UTCInstant(milliseconds: 50))
+        #expect(next.number == 5)
+        #expect(
+            next.entries == [
+                entry(1, .receipt, 0, forever), entry(2, .command, 0, 50), entry(4, .command, 50, forever),
+            ])
+    }
+
     @Test func longReasonsAreCutBetweenCharacters() throws {
         let outcome = CommandOutcome(
             identity: .zero, word: .refused, number: 0, reason: "x" + String(repeating: "é", count: 300))

@@ -116,14 +116,12 @@ enum Golden {
                         lastClock: clock(3, -4),
                         losses: [.init(read: 0, samples: 1440), .init(read: 1, samples: 1)]))),
             "key": record(76, .key(spki)),
-            "note-command": record(
-                77,
-                .note(
-                    CommandOutcome(
-                        identity: profile, word: .rolledBack, number: 7, reason: "no longer answering: meter-1"
-                    ).note(uptime: 61_000))),
+            "note-command": record(77, .note(outcome.note(uptime: 61_000))),
         ]
     }
+
+    private static let outcome = CommandOutcome(
+        identity: profile, word: .rolledBack, number: 7, reason: "no longer answering: meter-1")
 
     static var command: Command {
         Command(

@@ -223,6 +223,7 @@ class ABrokerThatLies(unittest.TestCase):
             self.assertEqual(status["receipted"], 0)
             self.assertGreater(status["receipts_refused"], 40)
             self.assertGreater(status["messages_unknown"], 1_000)
+            self.assertGreater(status["commands_unbelieved"], 1_000)
             self.assertEqual(agent.end(), 0)
 
     def broken_packets(self) -> list[bytes]:

@@ -7,7 +7,7 @@ import openapi_spec_validator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("KILOMINT_BIN", ROOT / ".build/debug")) / "kilomint-collector"
-KEYS = "root person-a person-b gateway owner finance compliance auditor satellite receipt log seal".split()
+KEYS = "root person-a person-b gateway owner finance compliance auditor satellite receipt log seal command".split()
 ROLES = "viewer auditor owner verifier operator".split()
 
 

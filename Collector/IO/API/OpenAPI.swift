@@ -105,6 +105,8 @@ enum OpenAPI {
         Operation(
             "get", "/v1/devices/{gateway}", .operator,
             "A gateway with all that hangs on it, and what its next claim needs"),
+        Operation("get", "/v1/devices/{gateway}/configuration", .viewer, "Its last command and what became of it"),
+        Operation("post", "/v1/devices/{gateway}/configuration", .operator, "Configure it from afar"),
         Operation(
             "post", "/v1/registrations", .operator, "Register a device, a key, an entity or an organisation",
             body: .envelope("registration"), status: 201),

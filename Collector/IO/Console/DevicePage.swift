@@ -77,7 +77,9 @@ enum DevicePage {
         case .claimExpired: return "make another claim"
         case .enrolled:
             return device.isLetIn == false ? "the broker does not know it yet" : "waiting for its first record"
-        case .alive: return device.stream.map { "stream \($0.prefix(8))" } ?? ""
+        case .alive:
+            return [device.stream.map { "stream \($0.prefix(8))" }, device.configuration.map(ConsolePage.escape)]
+                .compactMap(\.self).joined(separator: "; ")
         case .offline: return "its readings wait in its spool"
         case .revoked: return ConsolePage.escape(device.reason ?? "")
         }

@@ -67,6 +67,7 @@ actor BrokerLink: Service {
                 case .connected:
                     isConnected = true
                     await house.wantAllReceipts()
+                    await house.wantAllCommands()
                     if managesRoster { await house.brokerConnected() }
                     await house.note(share, isConnected: true)
                     logger.info("connected to the broker")
@@ -84,7 +85,7 @@ actor BrokerLink: Service {
                 }
             }
             let outgoing = messages.isEmpty ? await house.dueReceipts(share) : await house.take(messages, share)
-            publish(outgoing, session)
+            publish(outgoing + (await house.dueCommands(share)), session)
             if managesRoster, isConnected { await command(session) }
         }
     }

@@ -1,5 +1,6 @@
 // What people look at: who is online, and what each meter said last. Volatile; nothing here decides anything.
 
+internal import CBOR
 internal import CollectorCore
 internal import Evidence
 internal import Metering
@@ -27,6 +28,9 @@ struct GatewayBoard {
         var readings: UInt64 = 0
         var meters: [Meter] = []
         var lastRecordAt: UTCInstant?
+        /// Of commands: what was said last, and the highest number that was taken up.
+        var outcome: SaidOutcome?
+        var commandsSeen: UInt64 = 0
         fileprivate var decoders: [UInt64: (meter: Int, decoder: ReadDecoder)] = [:]
     }
 
@@ -51,7 +55,8 @@ struct GatewayBoard {
             switch content.body {
             case .birth(let birth): gateway.begin(birth, profiles)
             case .readings(let readings): gateway.take(readings, content.clock)
-            case .note, .skip, .key: break
+            case .note(let note): gateway.take(note, content.clock)
+            case .skip, .key: break
             }
         }
         gateways[record.place.gateway] = gateway
@@ -88,6 +93,16 @@ extension GatewayBoard.Gateway {
                 ReadDecoder(profile, ReadRequest(function: function, address: address, count: count), chain: chain)
             )
         }
+    }
+
+    fileprivate mutating func take(_ note: Note, _ clock: RecordClock) {
+        // A note of another form is kept in the log and means nothing here; one about what was not believed says nothing
+        // of what the gateway was told.
+        do throws(ShapeError) {
+            guard let said = try CommandOutcome(note), said.word != .unbelieved else { return }
+            outcome = SaidOutcome(outcome: said, at: clock.utc)
+            commandsSeen = max(commandsSeen, said.number)
+        } catch { return }
     }
 
     fileprivate mutating func take(_ body: Readings, _ clock: RecordClock) {

@@ -57,6 +57,8 @@ struct DeviceStatus: Sendable {
     /// How far the receipt reaches that the gateway itself says it holds.
     let heldThrough: UInt64?
     let reason: String?
+    /// What became of the last command; nil: none was ever given.
+    let configuration: String?
     let meters: [Meter]
 }
 
@@ -114,6 +116,7 @@ extension House {
             records: board?.records ?? 0, lastRecordAt: board?.lastRecordAt,
             stream: intake.gateway(id)?.open?.description, receiptedThrough: receipted[id],
             heldThrough: (heldReceipts[id] ?? nil)?.durableThrough, reason: isEnrolled ? nil : revocation?.reason,
+            configuration: commandLine(id),
             meters: meters)
     }
 
@@ -166,7 +169,7 @@ extension DeviceStatus {
             ("last_record_at", .optional(lastRecordAt?.description)), ("stream", .optional(stream)),
             ("receipted_through", receiptedThrough.map { .count($0) } ?? .null),
             ("receipt_held_through", heldThrough.map { .count($0) } ?? .null), ("reason", .optional(reason)),
-            ("meters", .array(meters.map(\.json))),
+            ("configuration", .optional(configuration)), ("meters", .array(meters.map(\.json))),
         ])
     }
 }

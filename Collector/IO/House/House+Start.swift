@@ -27,6 +27,7 @@ extension House {
         forgetSettled()
         try ledger.checkConservation()
         wantAllReceipts()
+        try loadCommands()
         let (journalEnd, evidenceEnd) = (try stores.journal.end(), try stores.evidence.end())
         logger.info(
             "house folded",

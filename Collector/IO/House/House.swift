@@ -60,6 +60,7 @@ actor House {
     var enrolment: (configuration: EnrolmentConfiguration, authority: CertificateAuthority)?
     /// Nil when the broker's clients are somebody else's business.
     var roster: BrokerRoster?
+    var commands: CommandDesk
     var wanted: WantedGateways?
     /// One window is computed at a time.
     var isComputing = false
@@ -92,6 +93,7 @@ actor House {
         try Self.require(keys, fit: state.genesis)
         intake = IntakeState(clock: configuration.clock)
         admission = Admission()
+        commands = CommandDesk(data: configuration.data)
         let broker = configuration.broker
         roster = broker.hasDynamicSecurity ? BrokerRoster(own: broker.username ?? "collector") : nil
     }

@@ -209,15 +209,15 @@ extension HouseFile {
         _ = try stores.evidence.publish()
     }
 
-    /// The key list gateways pin: receipt and log keys, signed by the root.
-    package func keyList(receipt: PublicKey, log: PublicKey) throws -> [UInt8] {
+    /// The key list gateways pin: receipt, log and command keys, signed by the root.
+    package func keyList(receipt: PublicKey, log: PublicKey, command: PublicKey?) throws -> [UInt8] {
         let forever = UTCInstant(milliseconds: HouseBounds.instantMax)
+        let keys = [(receipt, KeyRole.receipt), (log, .log)] + (command.map { [($0, KeyRole.command)] } ?? [])
         let list = KeyList(
             number: 1, issuedAt: genesis.anchor,
-            entries: [
-                KeyList.Entry(spki: receipt.spki, role: .receipt, validFrom: genesis.anchor, validTo: forever),
-                KeyList.Entry(spki: log.spki, role: .log, validFrom: genesis.anchor, validTo: forever),
-            ])
+            entries: keys.map {
+                KeyList.Entry(spki: $0.spki, role: $1, validFrom: genesis.anchor, validTo: forever)
+            })
         return try SignedMessage.signing(list.encoded, as: .keyList, with: root).encoded
     }
 }

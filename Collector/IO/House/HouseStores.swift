@@ -41,11 +41,14 @@ package struct HouseKeys: Sendable {
     package let receipt: PrivateKey
     package let log: PrivateKey
     package let seal: PrivateKey
+    /// Nil: this collector gives no commands.
+    package let command: PrivateKey?
 
     package init(_ files: CollectorConfiguration.KeyFiles) throws {
         receipt = try PrivateKey.load(path: files.receipt)
         log = try PrivateKey.load(path: files.log)
         seal = try PrivateKey.load(path: files.seal)
+        command = try files.command.map { try PrivateKey.load(path: $0) }
     }
 }
 

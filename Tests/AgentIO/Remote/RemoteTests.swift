@@ -25,8 +25,8 @@ internal import Testing
         for multiple in (first / 2_000)...((samples.last?.at ?? 0) / 2_000) {
             #expect(met.contains(multiple), "nothing was read at \(multiple * 2_000)")
         }
-        let status = try await world.agent("status", "--json")
-        #expect(status.contains("\"version\":3,\"on_trial\":0") && status.contains("\"last_outcome\":\"applied\""))
+        let status = try await world.until(status: "\"version\":3,\"on_trial\":0")
+        #expect(status.contains("\"last_outcome\":\"applied\""))
         let shown = try await world.agent("config", "show", "--origin")
         #expect(shown.contains("remote version 3"), "\(shown)")
 
@@ -116,8 +116,7 @@ internal import Testing
         try world.until(outcome: "0 unbelieved: 20481 bytes")
         try world.collector.command([0xA0])
         try world.until(outcome: "0 unbelieved: it is no command")
-        let status = try await world.agent("status", "--json")
-        #expect(status.contains("\"commands_unbelieved\":6"), "\(status)")
+        let status = try await world.until(status: "\"commands_unbelieved\":6")
         #expect(status.contains("\"version\":5") && status.contains("\"refused\":3"), "\(status)")
         // After all of that a sound one is followed.
         try world.send(9, "interval: 1s")

@@ -116,6 +116,18 @@ struct RemoteWorld {
         return try process.output
     }
 
+    /// The status once it has these words: it is renewed a few times a second.
+    func until(status words: String) async throws -> String {
+        let deadline = ContinuousClock.now + .seconds(20)
+        var status = ""
+        while ContinuousClock.now < deadline {
+            status = try await agent("status", "--json")
+            if status.contains(words) { return status }
+            try collector.step()
+        }
+        throw KitError("never: \(words); \(status)")
+    }
+
     /// Ends the agent without a word and starts it again.
     func crash(_ text: String) async throws {
         yard.agent?.kill(9)
