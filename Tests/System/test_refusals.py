@@ -107,6 +107,9 @@ class Refusals(unittest.TestCase):
                 return [stream["hold"] for stream in streams]
 
             one.until("all three streams to be held", lambda: sorted(map(str, holds())) == ["GATEWAY_CLONED", "GATEWAY_CLONED", "STREAM_FORKED"], 60)
+            device = next(each for each in one.get("/v1/devices")["items"] if each["gateway"] == GATEWAY)
+            self.assertIn("two boxes sign with its key", device["reason"])
+            self.assertIn("two boxes sign with its key", one.request("/devices")[1].decode())
             self.assertEqual(one.verify().returncode, 0)
 
     def test_a_broker_or_a_gateway_of_another_ca(self):

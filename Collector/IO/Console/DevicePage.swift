@@ -50,7 +50,7 @@ enum DevicePage {
         }
         return """
             <tr><th scope="row"><a href="/gateways/\(device.gateway)">\(ConsolePage.escape(device.gateway.text))</a><br><small>\(ConsolePage.escape(device.entity.text))</small></th>\
-            <td class="wide" data-label="State"><span><span class="state \(mood(device.stage))">\(device.stage.rawValue)</span><br><small>\(detail(device))</small></span></td>\
+            <td class="wide" data-label="State"><span><span class="state \(mood(device))">\(device.stage.rawValue)</span><br><small>\(detail(device))</small></span></td>\
             <td class="wide" data-label="Meters"><span>\(meters.isEmpty ? "none" : meters.joined(separator: "<br>"))</span></td>\
             <td class="wide" data-label="Key"><span>\(key ?? "·")</span></td>\
             <td class="wide" data-label="Certificate"><span>\(device.certificateUntil.map { "until \($0.description.prefix(10))" } ?? "·")</span></td>\
@@ -58,9 +58,9 @@ enum DevicePage {
             """
     }
 
-    private static func mood(_ stage: DeviceStatus.Stage) -> String {
-        switch stage {
-        case .alive: "settled"
+    private static func mood(_ device: DeviceStatus) -> String {
+        switch device.stage {
+        case .alive: device.reason == nil ? "settled" : "wrong"
         case .enrolled, .claimOpen: "waiting"
         case .registered: ""
         case .claimLocked, .claimExpired, .offline, .revoked: "wrong"
@@ -77,6 +77,8 @@ enum DevicePage {
         case .claimExpired: return "make another claim"
         case .enrolled:
             return device.isLetIn == false ? "the broker does not know it yet" : "waiting for its first record"
+        case .alive where device.reason != nil, .offline where device.reason != nil:
+            return ConsolePage.escape(device.reason ?? "")
         case .alive:
             return [device.stream.map { "stream \($0.prefix(8))" }, device.configuration.map(ConsolePage.escape)]
                 .compactMap(\.self).joined(separator: "; ")

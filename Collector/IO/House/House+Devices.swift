@@ -115,9 +115,13 @@ extension House {
             certificateUntil: issued(to: id)?.notAfter, isLetIn: roster.map { $0.known.contains(id) },
             records: board?.records ?? 0, lastRecordAt: board?.lastRecordAt,
             stream: intake.gateway(id)?.open?.description, receiptedThrough: receipted[id],
-            heldThrough: (heldReceipts[id] ?? nil)?.durableThrough, reason: isEnrolled ? nil : revocation?.reason,
-            configuration: commandLine(id),
-            meters: meters)
+            heldThrough: (heldReceipts[id] ?? nil)?.durableThrough,
+            reason: isEnrolled ? dispute(id) : revocation?.reason, configuration: commandLine(id), meters: meters)
+    }
+
+    /// Why nothing of it settles although it speaks.
+    private func dispute(_ gateway: Identifier) -> String? {
+        isDisputed(gateway) ? "two boxes sign with its key: find the copy; nothing settles until a person decides" : nil
     }
 
     private func meter(

@@ -56,7 +56,7 @@ extension House {
     }
 
     /// Whether two histories of a gateway wait for a person.
-    private func isDisputed(_ gateway: Identifier) -> Bool {
+    func isDisputed(_ gateway: Identifier) -> Bool {
         guard let state = intake.gateway(gateway) else { return false }
         return state.births.contains { stream in
             let hold = state.hold(stream, .max)
