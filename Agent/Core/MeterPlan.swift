@@ -41,6 +41,9 @@ package struct ConfiguredMeter: Hashable, Sendable {
         self.identityInterval = identityInterval
     }
 
+    /// One of its profiles says that what is sent to it comes back.
+    package var hasEcho: Bool { profile.limits.hasEcho || versions.contains(where: \.limits.hasEcho) }
+
     /// The meter read with what was chosen for it.
     package func read(with choice: VersionChoice) -> ConfiguredMeter {
         var meter = self

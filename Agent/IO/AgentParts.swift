@@ -51,7 +51,8 @@ package struct AgentParts {
             }
             buses.append(
                 BusPlan(
-                    number: buses.count, endpoint: bus.place, timing: bus.timing, meters: behind,
+                    number: buses.count, endpoint: bus.place.echoing(behind.contains(where: \.hasEcho)),
+                    timing: bus.timing, meters: behind,
                     boundary: settings.boundary, readsAtOnce: readsAtOnce))
             meters += behind
         }

@@ -16,11 +16,25 @@ package enum BusEndpoint: Hashable, Sendable {
         }
     }
 
+    package var isNetwork: Bool { if case .rtu = self { false } else { true } }
+
     package var hasEcho: Bool {
         switch self {
         case .tcp: false
         case .rtu(let line): line.hasEcho
         case .rtuOverTCP(_, _, let hasEcho): hasEcho
+        }
+    }
+
+    /// The same, with what is sent coming back where a device is known to do so: the bus hears it whoever is asked.
+    func echoing(_ isEchoing: Bool) -> BusEndpoint {
+        switch self {
+        case .rtu(var line) where isEchoing:
+            line.hasEcho = true
+            return .rtu(line)
+        case .rtuOverTCP(let host, let port, _) where isEchoing:
+            return .rtuOverTCP(host: host, port: port, hasEcho: true)
+        case .tcp, .rtu, .rtuOverTCP: return self
         }
     }
 

@@ -15,6 +15,8 @@ struct BusLine {
 
     /// Questions asked before another one, so that no late answer is taken for its.
     private static let probesMax = 3
+    /// A connection is not given up for less: making it anew costs a second and more.
+    private static let restMin: Int64 = 10_000_000_000
 
     private let connection: ModbusConnection
     private var devices: [UInt8: Device]
@@ -24,6 +26,8 @@ struct BusLine {
     /// By unit: what its plan asks. Only looked up.
     private var known: [UInt8: [ModbusRequest]] = [:]
     private let isRTU: Bool
+    /// Behind it is a device that serves one client only.
+    private let isShared: Bool
     /// Between two devices, ms; nil: as their profiles say.
     private let turnaround: Int64?
     /// Nanoseconds of one character on the line; behind a serial server, as at 9 600 baud.
@@ -38,10 +42,11 @@ struct BusLine {
         case .rtu(let line): character = line.characterNanoseconds
         case .rtuOverTCP: character = SerialLine(device: "", baud: 9_600).characterNanoseconds
         }
+        isShared = plan.endpoint.isNetwork && limits.contains(where: \.isSingleClient)
         connection = ModbusConnection(
             plan.endpoint, connectMilliseconds: plan.timing.connect,
             connectPause: Int64(limits.map(\.connectPauseMilliseconds).max() ?? 0),
-            reconnectPause: limits.contains(where: \.isSingleClient) ? BusTiming.singleClientPause : 0)
+            reconnectPause: isShared ? BusTiming.singleClientPause : 0)
         devices = [:]
         turnaround = plan.timing.turnaround
         for meter in plan.meters {
@@ -71,6 +76,12 @@ struct BusLine {
     func timeout(of unit: UInt8) -> AnswerTimeout? { devices[unit]?.timeout }
 
     func close() { connection.close() }
+
+    /// Nothing is asked for so long: a device with room for one client is left to others meanwhile.
+    func rest(for nanoseconds: Int64) {
+        guard isShared, nanoseconds >= Self.restMin else { return }
+        connection.close()
+    }
 
     /// Waits until the device may be asked.
     func makeRoom<Item>(for request: ModbusRequest, stop: Mailbox<Item>) {

@@ -103,6 +103,7 @@ package struct BusRunner {
         let other = min(monotonic ?? .max, meters.map(\.walkAt).min() ?? .max, people.wakeAt)
         var wait = clock.nanoseconds(until: instant)
         if other != .max { wait = min(wait, max(1, other - now.monotonic) * 1_000_000) }
+        line.rest(for: wait)
         people.wait(stop, within: wait)
     }
 

@@ -25,6 +25,12 @@ package struct PlanTable {
 
     private static func lines(_ meter: ConfiguredMeter) -> [String] {
         var lines = ["  meter \(meter.id), unit \(meter.unit), \(meter.profile.name)"]
+        let refresh = Int64(meter.profile.limits.refreshMilliseconds)
+        if meter.interval < refresh {
+            lines.append(
+                "    note: it renews its registers every \(SettingsValue.duration(refresh)); asked every "
+                    + "\(SettingsValue.duration(meter.interval)) it gives the same again")
+        }
         if !meter.versions.isEmpty {
             lines.append(
                 "    its firmware chooses: \(meter.versions.map(\.name).joined(separator: ", ")); "

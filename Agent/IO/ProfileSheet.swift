@@ -98,7 +98,6 @@ struct ProfileSheet {
         if let most = quantity.registersMax { parts.append("at most \(most) registers a request") }
         if quantity.sign != .plain { parts.append(quantity.sign == .negated ? "sign reversed" : "sign ignored") }
         if let range = quantity.valid { parts.append("valid \(range.lowerBound) … \(range.upperBound)") }
-        if let rate = quantity.rateMax { parts.append("at most \(rate) an hour") }
         if let text = quantity.contradiction { parts.append("sources disagree: \(text)") }
         return parts.joined(separator: "; ")
     }

@@ -176,8 +176,8 @@ extension Quantity {
     }
 
     private func gaugeProblem() -> String? {
-        guard modulus == nil, !isResettable, rateMax == nil else {
-            return "is a gauge and has a modulus, a rate or is resettable"
+        guard modulus == nil, !isResettable else {
+            return "is a gauge and has a modulus or is resettable"
         }
         guard !type.isAccumulator else { return "is an accumulator and no counter" }
         guard direction == .none || unit == .watt else { return "has a direction but is no active power" }

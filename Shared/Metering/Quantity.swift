@@ -147,8 +147,6 @@ package struct Quantity: Hashable, Sendable {
     package var valid: ClosedRange<Int64>?
     /// The smallest step the device itself shows, in base units.
     package var resolution: Rational
-    /// Counters: whole base units an hour that the device can count at most. Nil: not known.
-    package var rateMax: UInt64?
     package var poll = PollClass.normal
     /// Registers of a request that holds this quantity, where the device allows fewer than elsewhere.
     package var registersMax: Int?

@@ -21,7 +21,6 @@ extension Quantity {
             (13, CBORValue.bool(isResettable)),
             (14, range),
             (15, resolution.value),
-            (16, rateMax.map { CBORValue.unsigned($0) }),
             (17, poll == .normal ? nil : CBORValue.unsigned(UInt64(poll.rawValue))),
             (18, registersMax.map { CBORValue.unsigned(UInt64($0)) }),
             (19, isOptional ? CBORValue.bool(true) : nil),
@@ -64,9 +63,8 @@ extension Quantity {
         try readOptional(fields, path)
     }
 
-    /// Keys 16 to 21: absent wherever they say nothing.
+    /// Keys 17 to 21: absent wherever they say nothing.
     private mutating func readOptional(_ fields: CBORFields, _ path: String) throws(ShapeError) {
-        rateMax = try fields.optional(16).map { value throws(ShapeError) in try value.uint(path) }
         registersMax = try fields.optional(18).map { value throws(ShapeError) in
             try value.int(in: 1...Profile.registersMax, path)
         }

@@ -30,7 +30,6 @@ extension Quantity {
             let least: Int64 = try range.value("min").int(in: Int64.min...Int64.max)
             valid = least...(try range.value("max").int(in: least...Int64.max))
         }
-        rateMax = try map.optional("rate-max")?.int(in: 1...UInt64.max)
         poll = try map.optional("poll")?.choice([("fast", .fast), ("normal", .normal), ("slow", .slow)]) ?? .normal
         registersMax = try map.optional("registers-max")?.int(in: 1...Profile.registersMax)
         isOptional = try map.optional("optional")?.bool() ?? false

@@ -82,9 +82,9 @@ def quantity(item: dict[str, Any]) -> dict[int, Any]:
         made[14] = [item["valid"]["min"], item["valid"]["max"]]
     unit = Fraction(str(item["step"])) if "step" in item else scale * Fraction(10) ** least
     made[15] = ratio(item.get("resolution", unit))
-    made |= {16: item.get("rate-max"), 17: POLL.index(item.get("poll", "normal")), 18: item.get("registers-max")}
+    made |= {17: POLL.index(item.get("poll", "normal")), 18: item.get("registers-max")}
     made |= {19: item.get("optional", False), 20: SIGNS.index(item.get("sign", "plain")), 21: item.get("contradictory")}
-    usual = {16: None, 17: 2, 18: None, 19: False, 20: 0, 21: None}
+    usual = {17: 2, 18: None, 19: False, 20: 0, 21: None}
     return {key: value for key, value in made.items() if key not in usual or value != usual[key]}
 
 

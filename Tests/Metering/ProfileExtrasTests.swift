@@ -25,7 +25,7 @@ struct ProfileExtrasTests {
           maker: {function: 3, address: 80, type: text, registers: 4}
         quantities:
           - {obis: 1-0:1.8.0, kind: counter, unit: Wh, direction: import, function: 3, address: 0, type: s32, scale: 100,
-             modulus: 100000000, rate-max: 20000, sign: absolute, contradictory: "total or tariff 1", poll: slow}
+             modulus: 100000000, sign: absolute, contradictory: "total or tariff 1", poll: slow}
           - {obis: 1-0:2.8.0, kind: counter, unit: Wh, direction: export, function: 3, address: 2, type: s32, scale: 100,
              sign: negated, optional: true, registers-max: 2}
           - {obis: 1-0:16.7.0, kind: gauge, unit: W, direction: import, function: 3, address: 4, type: s32, scale: 1,
@@ -46,7 +46,7 @@ struct ProfileExtrasTests {
         #expect(profile.firmware.map(\.from) == ["1.8.3", "3"])
         #expect(profile.identity.fields.map(\.role) == [.serial, .firmware, .mode, .currentPrimary, .maker])
         let counter = try #require(profile.quantity(.activeImport))
-        #expect(counter.rateMax == 20_000 && counter.sign == .absolute && counter.poll == .slow)
+        #expect(counter.sign == .absolute && counter.poll == .slow)
         #expect(counter.contradiction == "total or tariff 1")
         #expect(try Profile(decoding: profile.encoded()) == profile)
     }
@@ -56,7 +56,7 @@ struct ProfileExtrasTests {
         (", timeout-max: 15s", ""), (", connect-pause: 1s", ""), ("refresh: 600ms, ", ""), ("echo: true, ", ""),
         ("one-value: false", "one-value: true"), ("either-function: true, ", ""), ("below: \"2.0\"", "below: \"2.1\""),
         (", counts-from: 40001", ""), ("A. Person", "B. Person"), ("contradictory: [\"two", "contradictory: [\"three"),
-        (", rate-max: 20000", ""), (", sign: absolute", ""), ("sign: negated", "sign: absolute"), (", poll: slow", ""),
+        (", sign: absolute", ""), ("sign: negated", "sign: absolute"), (", poll: slow", ""),
         (", contradictory: \"total or tariff 1\"", ""), (", optional: true, registers-max: 2", ", registers-max: 2"),
         (", registers-max: 2}", "}"), ("type: chars", "type: text"), ("  maker:", "  hardware:"),
     ])
@@ -80,8 +80,8 @@ struct ProfileExtrasTests {
             "`quantities[1-0:2.8.0]` has a sign of its own and an unsigned type"
         ),
         (
-            "scale: 1,\n     poll: fast", "scale: 1, rate-max: 9,\n     poll: fast",
-            "`quantities[1-0:16.7.0]` is a gauge and has a modulus, a rate or is resettable"
+            "scale: 1,\n     poll: fast", "scale: 1, modulus: 9,\n     poll: fast",
+            "`quantities[1-0:16.7.0]` is a gauge and has a modulus or is resettable"
         ),
     ])
     func rules(part: String, damaged: String, message: String) throws {
