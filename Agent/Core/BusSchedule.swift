@@ -93,6 +93,8 @@ package struct BusSchedule: Sendable {
     /// Times a busy device is asked again, after 100, 200 and 400 ms.
     package static let busyTriesMax = 3
     private static let busyMilliseconds: Int64 = 100
+    /// Real milliseconds before each of them.
+    package static let busyPauses = (0..<Int64(busyTriesMax)).map { busyMilliseconds << $0 }
 
     /// Append-only: a slot's number stays.
     package private(set) var slots: [ScheduledRead] = []
@@ -232,7 +234,7 @@ package struct BusSchedule: Sendable {
     }
 
     /// Modbus exception 6: ask again later (Modbus Application Protocol V1.1b3 §7).
-    private static let busy: UInt64 = 6
+    package static let busy: UInt64 = 6
 
     private mutating func isAskedAgain(_ slot: Int, _ now: UTCInstant, _ monotonic: Int64) -> Bool {
         guard let asked = places[slot].asked, places[slot].busyTries < Self.busyTriesMax else { return false }

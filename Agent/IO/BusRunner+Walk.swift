@@ -44,7 +44,6 @@ extension ConfiguredMeter {
 }
 
 extension BusRunner {
-    private static let busy: UInt64 = 6
     /// What a gateway says of a device that it does not reach.
     private static let gatewayExceptions: ClosedRange<UInt64> = 10...11
     /// A meter that now and then does not answer is not asked for its version each time. Real milliseconds.
@@ -91,7 +90,7 @@ extension BusRunner {
             case .read(let request):
                 let answer = try answer(index, request)
                 // Busy, or a gateway that does not reach it: it said nothing about itself.
-                guard answer.status != Self.busy, !Self.gatewayExceptions.contains(answer.status) else {
+                guard answer.status != BusSchedule.busy, !Self.gatewayExceptions.contains(answer.status) else {
                     throw WalkFailure(status: answer.status)
                 }
                 search.answer(answer.status == SampleStatus.good ? answer.bytes : nil)

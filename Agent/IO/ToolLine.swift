@@ -66,7 +66,17 @@ package final class ToolLine {
     /// - Parameters:
     ///   - patience: real milliseconds the answer is waited for, unless the bus knows the device better.
     ///   - isGone: asked while it waits; true ends the wait.
+    /// A device that says it is busy is asked again, as the schedule does.
     package func ask(_ request: ModbusRequest, patience: Int64, isGone: () -> Bool = { false }) -> ToolAnswer {
+        var answer = askOnce(request, patience, isGone)
+        for pause in BusSchedule.busyPauses where answer.answer.status == BusSchedule.busy && !isGone() {
+            sleepUntil(steadyNanoseconds() + pause * 1_000_000)
+            answer = askOnce(request, patience, isGone)
+        }
+        return answer
+    }
+
+    private func askOnce(_ request: ModbusRequest, _ patience: Int64, _ isGone: () -> Bool) -> ToolAnswer {
         switch way {
         case .bus(let desk, let number):
             return Self.ask(request, patience, desk, number, isGone)

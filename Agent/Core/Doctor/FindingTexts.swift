@@ -58,12 +58,13 @@ extension FindingID {
         case .diskReadOnly, .diskFull, .diskSlow, .spoolVolatile, .clockUnsynchronised, .clockStepped,
             .certificateMissing, .certificateExpired, .certificateExpiring, .certificateName, .notAdmitted,
             .clientRival, .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
-            machineName
+            // Which of the two speaks of a finding is decided for each: a new one does not compile without a name.
+            machineName ?? rawValue
         }
     }
 
     /// The headings of what is about the machine and the way to the collector.
-    private var machineName: String {
+    private var machineName: String? {
         switch self {
         case .diskReadOnly: "the spool's disk is read-only"
         case .diskFull: "the spool's disk is full"
@@ -82,7 +83,12 @@ extension FindingID {
         case .idleCut: "the network cuts idle connections"
         case .simQuota: "the SIM's volume will not last"
         case .ports: "ports that must be open, outbound"
-        default: "\(self)"
+        case .agentNotRunning, .spoolRefuses, .busNotOpen, .ttyMissing, .ttyHeld, .ttyPermission, .ttyRival,
+            .echoUnexpected, .echoMissing, .speedOrParity, .lineSilent, .secondMaster, .addressClash, .unitWrong,
+            .gatewayNoAnswer, .timeoutShort, .clientRefused, .termination, .noise, .registersRefused,
+            .meterSilent, .cycleTooShort, .lineRemark, .adapterLatency, .serialTwice, .notCommissioned,
+            .directionReversed, .phasesSum, .energyPower, .powerFactor, .voltageOdd, .frequencyOdd, .valueStuck:
+            nil
         }
     }
 }
