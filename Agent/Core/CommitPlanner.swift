@@ -126,15 +126,22 @@ package struct CommitPlanner: Sendable {
         let uptime = input.clock.uptimeMilliseconds
         remark(input)
         remark(changes, input)
-        let batch = Batch(input.cut.reads, now: uptime, openSince: input.cut.openSince)
-        let before = input.cut.reads.map(\.began).min() ?? .max
+        let former = born
+        let next = nextBirth(uptime)
+        let (earlier, reads) = Self.parted(input.cut.reads, former: former, next: next?.0)
+        let before = reads.map(\.began).min() ?? .max
         let now = min(uptime, input.cut.openSince ?? uptime)
-        var bodies: [PlannedBody] = []
-        if let (birth, notes) = nextBirth(uptime) {
+        // What the former birth alone explains stands before the next one.
+        var bodies = Batch(earlier, now: uptime, openSince: input.cut.openSince).parts.map {
+            PlannedBody(body: .readings($0.readings), completeThrough: min($0.completeThrough, before))
+        }
+        if let (birth, notes) = next {
             bodies.append(PlannedBody(body: .birth(birth), completeThrough: min(before, now)))
             waiting = notes + waiting
         }
-        bodies += batch.parts.map { PlannedBody(body: .readings($0.readings), completeThrough: $0.completeThrough) }
+        bodies += Batch(reads, now: uptime, openSince: input.cut.openSince).parts.map {
+            PlannedBody(body: .readings($0.readings), completeThrough: $0.completeThrough)
+        }
         bodies += waiting.map { PlannedBody(body: .note($0), completeThrough: now) }
         waiting = []
         // The very last: whatever stands behind it is signed by the next key.
@@ -145,6 +152,16 @@ package struct CommitPlanner: Sendable {
         }
         if !bodies.isEmpty { recordAt = input.monotonic }
         return bodies
+    }
+
+    /// Reads that only the former birth explains, and all others: when a meter is planned anew, its numbers change with the
+    /// next birth, and what was read under the old ones may not be committed yet.
+    private static func parted(
+        _ reads: [FinishedRead], former: Birth?, next: Birth?
+    ) -> (earlier: [FinishedRead], others: [FinishedRead]) {
+        guard let former, let next else { return ([], reads) }
+        let gone = Set(former.reads.map(\.index)).subtracting(next.reads.map(\.index))
+        return (reads.filter { gone.contains($0.read) }, reads.filter { !gone.contains($0.read) })
     }
 
     /// A birth if the stream has none, or if meters, reads or identities are not what the last one said.

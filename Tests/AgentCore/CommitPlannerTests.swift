@@ -89,6 +89,24 @@ struct CommitPlannerTests {
         #expect(planner.register.plans == [nil])
     }
 
+    @Test func readsOfAFormerPlanStandBeforeTheBirthThatDropsIt() throws {
+        var planner = try planner()
+        _ = planner.bodies(input([serial(7)], [.planned(try MeterPlan(try meter(), chain: []))]))
+        // Planned anew while reads of both plans wait for one commit: the old ones began at 10 and 30, the new one at 25.
+        let late = FinishedRead(read: 3, began: 30, ended: 40, status: 0, words: [])
+        let new = FinishedRead(read: 1_000_000, began: 25, ended: 45, status: 0, words: [0, 0, 0, 7])
+        let plan = try MeterPlan(try meter(), chain: [], generation: 1)
+        #expect(plan.reads[0].index == new.read)
+        let bodies = planner.bodies(input([serial(7), late, new], [.planned(plan)]))
+        #expect(kinds(bodies) == [.readings, .birth, .readings])
+        #expect(bodies.map(\.completeThrough) == [25, 25, 1_000])
+        guard case .readings(let before) = bodies[0].body, case .birth(let birth) = bodies[1].body,
+            case .readings(let after) = bodies[2].body
+        else { return }
+        #expect(before.samples.map(\.read) == [0, 3] && after.samples.map(\.read) == [new.read])
+        #expect(birth.reads.map(\.index) == plan.reads.map(\.index))
+    }
+
     @Test func changedIdentityIsBornAndNoted() throws {
         var planner = try planner()
         let plan = try MeterPlan(try meter(), chain: [])
