@@ -165,7 +165,11 @@ final class LockFile: Sendable {
 
     func unlock() {
         descriptor.withLock { descriptor in
-            if let open = descriptor, open >= 0 { close(open) }
+            if let open = descriptor, open >= 0 {
+                // By name, not by closing alone: a child that is just being started holds the descriptor until its exec.
+                flock(open, LOCK_UN)
+                close(open)
+            }
             descriptor = nil
         }
     }

@@ -136,8 +136,9 @@ private struct Slave {
             instant += character
             sleepUntil(instant)
             var byte = byte
+            // Before the write: whoever takes the processor after it would make the silence look shorter than it was.
+            busyUntil = steadyNanoseconds()
             _ = write(far, &byte, 1)
         }
-        busyUntil = steadyNanoseconds()
     }
 }

@@ -37,7 +37,7 @@ struct RemoteWorld {
         """
     }
 
-    func until(_ what: String, seconds: Int = 40, _ holds: () throws -> Bool) throws {
+    func until(_ what: String, seconds: Int = 120, _ holds: () throws -> Bool) throws {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while try !holds() {
             guard ContinuousClock.now < deadline else {
@@ -118,7 +118,7 @@ struct RemoteWorld {
 
     /// The status once it has these words: it is renewed a few times a second.
     func until(status words: String) async throws -> String {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         var status = ""
         while ContinuousClock.now < deadline {
             status = try await agent("status", "--json")
