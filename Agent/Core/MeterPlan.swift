@@ -23,6 +23,10 @@ package struct ConfiguredMeter: Hashable, Sendable {
     /// House milliseconds.
     package let interval: Int64
     package let identityInterval: Int64
+    /// House milliseconds of quantities that are asked more or less often than others, and which these are beside those
+    /// that the profile says it of.
+    package var fast = PollClassPlan()
+    package var slow = PollClassPlan()
     /// A second profile that is compared with the first; it never becomes evidence.
     package var shadow: Profile?
 
@@ -61,6 +65,43 @@ package struct ConfiguredMeter: Hashable, Sendable {
     }
 }
 
+/// How often one poll class of a meter is read.
+package struct PollClassPlan: Hashable, Sendable {
+    /// House milliseconds; nil: as often as everything else.
+    package var interval: Int64?
+    package var quantities: [ObisCode] = []
+
+    package init(interval: Int64? = nil, quantities: [ObisCode] = []) {
+        self.interval = interval
+        self.quantities = quantities
+    }
+}
+
+extension ConfiguredMeter {
+    /// What is asked together: quantities of one interval never wait for those of another.
+    fileprivate var classes: [(interval: Int64, quantities: [ObisCode])] {
+        var fast: [ObisCode] = []
+        var slow: [ObisCode] = []
+        var normal: [ObisCode] = []
+        for code in quantities {
+            let said = profile.quantity(code)?.poll
+            if self.fast.quantities.contains(code) {
+                fast.append(code)
+            } else if self.slow.quantities.contains(code) {
+                slow.append(code)
+            } else if said == .fast {
+                fast.append(code)
+            } else if said == .slow {
+                slow.append(code)
+            } else {
+                normal.append(code)
+            }
+        }
+        return [(interval, normal), (self.fast.interval ?? interval, fast), (self.slow.interval ?? interval, slow)]
+            .filter { !$0.quantities.isEmpty }
+    }
+}
+
 /// The requests of one meter, with the numbers they have in the birth.
 package struct MeterPlan: Hashable, Sendable {
     package struct Read: Hashable, Sendable {
@@ -93,8 +134,10 @@ package struct MeterPlan: Hashable, Sendable {
             reads.append(
                 Read(index: first + UInt64(reads.count), planned: planned, interval: meter.identityInterval))
         }
-        for planned in try meter.profile.plan(meter.quantities, chain: chain) {
-            reads.append(Read(index: first + UInt64(reads.count), planned: planned, interval: meter.interval))
+        for part in meter.classes {
+            for planned in try meter.profile.plan(part.quantities, chain: chain) {
+                reads.append(Read(index: first + UInt64(reads.count), planned: planned, interval: part.interval))
+            }
         }
         self.reads = reads
     }

@@ -46,6 +46,7 @@ package struct AgentParts {
                     quantities: try quantities(meter, versions.isEmpty ? [profile] : versions, settings),
                     interval: meter.interval, identityInterval: meter.identityInterval)
                 configured.versions = versions
+                (configured.fast, configured.slow) = try classes(meter, configured.quantities, settings)
                 configured.shadow = try meter.shadow.map { name throws(SettingsError) in try library.profile(name) }
                 behind.append(configured)
             }
@@ -86,15 +87,30 @@ package struct AgentParts {
         return wanted
     }
 
+    /// Each quantity that a class names is read, and stands in one class.
+    private static func classes(
+        _ meter: AgentSettings.Meter, _ wanted: [ObisCode], _ settings: AgentSettings
+    ) throws(SettingsError) -> (PollClassPlan, PollClassPlan) {
+        let named = meter.fast.quantities + meter.slow.quantities
+        for code in named where !wanted.contains(code) || named.count(where: { $0 == code }) > 1 {
+            throw settings.error(
+                "fast, slow", code.text, "is not read of meter \(meter.id), or stands there twice",
+                allowed: wanted.map(\.text).joined(separator: ", "))
+        }
+        return (meter.fast, meter.slow)
+    }
+
     // MARK: Keeper
 
     package var keeper: KeeperSettings {
         var replay: (start: UTCInstant, speed: Int64)?
         if case .replayed(let start, let speed, _) = settings.clock { replay = (start, speed) }
-        return KeeperSettings(
+        var keeper = KeeperSettings(
             gateway: settings.gateway, agentVersion: agentVersion, replay: replay, commitEvery: settings.commit,
             limits: settings.limits,
             policy: SpoolPolicy(bytesMax: settings.spool.bytesMax, ageMax: settings.spool.ageMax))
+        keeper.live = settings.live
+        return keeper
     }
 }
 

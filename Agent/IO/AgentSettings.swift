@@ -51,6 +51,8 @@ package struct AgentSettings: Sendable {
         package var identityInterval: Int64
         /// Empty: energy and power as far as the profile has them.
         package var quantities: [ObisCode]
+        package var fast: PollClassPlan
+        package var slow: PollClassPlan
         /// What it is there for: the doctor's checks of its direction.
         package var role: MeterSeries.Role
     }
@@ -74,6 +76,8 @@ package struct AgentSettings: Sendable {
     /// Real milliseconds.
     package var commit: Int64
     package var limits: UplinkWindow.Limits
+    /// Real milliseconds between two messages for screens; nil: none are sent.
+    package var live: Int64?
     /// Bytes a month that the SIM has; nil: nobody watches it.
     package var simQuota: Int64?
     package var spool: SpoolPlace
@@ -106,6 +110,7 @@ extension AgentSettings {
         if let value = map.optional("clock") { clock = try Self.clock(value) }
         commit = try map.optional("commit")?.milliseconds(in: 100...60_000) ?? 10_000
         limits = try Self.limits(map)
+        live = try map.optional("live")?.milliseconds(in: 1_000...3_600_000)
         simQuota = try map.optional("sim_quota")?.byteCount(in: 1_048_576...1_099_511_627_776)
         spool = try SpoolPlace(try map.value("spool").map())
         let enrolment = try map.optional("enrolment")?.map()
@@ -173,7 +178,8 @@ extension AgentSettings {
             }
             for meter in bus.meters {
                 guard ids.insert(meter.id).inserted else { throw map.error("`buses` has meter \(meter.id) twice") }
-                for interval in [meter.interval, meter.identityInterval] {
+                let classes = [meter.fast, meter.slow].compactMap(\.interval)
+                for interval in [meter.interval, meter.identityInterval] + classes {
                     let fits = boundary % interval == 0 || interval % boundary == 0
                     guard fits else {
                         throw map.error(
@@ -236,6 +242,8 @@ extension AgentSettings.Meter {
             try map.optional("measures")?.choice([
                 ("production", MeterSeries.Role.production), ("consumption", .consumption), ("exchange", .exchange),
             ]) ?? .unknown
+        fast = try PollClassPlan(map.optional("fast"))
+        slow = try PollClassPlan(map.optional("slow"))
         quantities = []
         for item in try map.optional("quantities")?.list(count: 1...64) ?? [] {
             let text = try item.text(1...32)

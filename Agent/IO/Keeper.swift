@@ -40,6 +40,8 @@ package struct KeeperSettings: Sendable {
     package var policy: SpoolPolicy
     /// Real milliseconds a stop waits for receipts.
     package var drain: Int64 = 2_000
+    /// Real milliseconds between two messages for screens; nil: none.
+    package var live: Int64?
     /// How the buses are told to end; nil: nobody reads.
     package var reading: ReadingEnd?
     /// Who is told that the agent works.
@@ -124,6 +126,7 @@ package final class Keeper {
     var signs = SignsOfLife()
     var notes = NoteDesk()
     var rekeying = RekeyDesk()
+    var live = LiveDesk()
     var clockSteps: (count: Int, largest: Int64) = (0, 0)
     /// How connections to the broker went.
     var evidence = UplinkEvidence()
@@ -199,6 +202,7 @@ package final class Keeper {
         try lookAfterPages()
         try lookAfterKeys()
         try send()
+        publishLive()
         publishStatus()
         updateBoard()
         giveSigns()

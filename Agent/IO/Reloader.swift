@@ -180,7 +180,8 @@ struct Reloader {
             ("mqtt", new.mqtt != settings.mqtt), ("enrolment", new.enrolled != settings.enrolled),
             ("clock", new.clock != settings.clock),
             ("window.records_max, window.bytes_max", (new.limits.recordsMax, new.limits.bytesMax) != window),
-            ("spool", new.spool != settings.spool), ("control", new.control != settings.control),
+            ("live", new.live != settings.live), ("spool", new.spool != settings.spool),
+            ("control", new.control != settings.control),
             ("control_mode, control_group, control_rate", new.access != settings.access),
             ("metrics", new.metrics != settings.metrics),
         ]

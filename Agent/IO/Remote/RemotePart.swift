@@ -28,7 +28,7 @@ struct RemotePart {
     ]
     private static let ofMeters: [(key: String, part: Part)] = [
         ("interval", .intervals), ("identity_interval", .intervals), ("unit", .meters), ("profile", .meters),
-        ("shadow", .meters), ("quantities", .meters), ("measures", .meters),
+        ("fallback", .meters), ("shadow", .meters), ("quantities", .meters), ("measures", .meters),
     ]
 
     /// The name in error texts.
