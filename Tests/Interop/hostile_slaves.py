@@ -1,4 +1,5 @@
-"""Slaves that lie, stutter and shout, for tests: each answers soundly one time in three, and wrongly in its own way otherwise.
+"""Slaves that lie, stutter and shout, for tests: each answers soundly one time in three what it is asked for, and wrongly in
+its own way otherwise.
 
 What a wrong answer carries is poison: it must never be taken for a value. Frames are made here, by the specification.
 """
@@ -145,7 +146,7 @@ class HostileSlave:
     def __init__(self, way: Way, is_tcp: bool, seed: int) -> None:
         self.way, self.framing = way, Framing(is_tcp)
         self.chance = random.Random(f"{seed}/{way.__name__}/{is_tcp}")
-        self.asked = self.honest = 0
+        self.asked = self.honest = self.probed = 0
 
     @property
     def name(self) -> str:
@@ -154,6 +155,15 @@ class HostileSlave:
     def answers(self, data: bytes) -> Iterator[bytes | float]:
         transaction, unit, pdu = self.framing.taken(data)
         remember(unit, pdu[0])
+        count = int.from_bytes(pdu[3:5], "big")
+        if count != len(HONEST) // 2:
+            # On a line: asked by an agent that is owed an answer, to know that it is past. Every second time soundly.
+            self.probed += 1
+            if self.probed % 2:
+                yield from self.way(self.framing, self.chance, transaction, unit, pdu)
+            else:
+                yield sound(self.framing, transaction, unit, pdu, POISON[:2] * count)
+            return
         self.asked += 1
         if self.asked % 3 == 1:
             self.honest += 1
