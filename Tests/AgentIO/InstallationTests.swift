@@ -21,7 +21,7 @@ internal import Testing
             configuration: configuration.replacing(meter, with: "{id: meter-1, profile: abb/b23, measures: \(role)}"))
         let agent = try Workplace.program("kilomint-agent")
         let arguments = ["doctor", "--config", yard.place.file("agent.yaml"), "--json"]
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(120)
         var told = ""
         while true {
             guard ContinuousClock.now < deadline else { throw KitError("never: \(told)\n\(try yard.agentLog())") }

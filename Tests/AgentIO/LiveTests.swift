@@ -24,8 +24,8 @@ internal import Testing
         defer { screen.stop() }
         try yard.startAgent(configuration: "live: 1s\n" + yard.configuration(zero: zero))
         var seen: [String: Set<String>] = [:]
-        let deadline = ContinuousClock.now + .seconds(60)
-        while seen["meter-1"]?.count ?? 0 < 3 || seen["inverter-1"] == nil {
+        let deadline = ContinuousClock.now + .seconds(120)
+        while seen["meter-1"]?.count ?? 0 < 3 || seen["inverter-1"] == nil || collector.head < 2 {
             guard ContinuousClock.now < deadline else { throw KitError("never: \(seen)\n\(try yard.agentLog())") }
             try collector.step()
             for event in screen.nextEvents(max: 16, timeout: .milliseconds(20)) {
@@ -44,6 +44,6 @@ internal import Testing
         }
         #expect(seen["meter-1"] == ["1-0:1.8.0", "1-0:2.8.0", "1-0:16.7.0"])
         // Nothing of it is evidence, and records came as ever.
-        #expect(collector.refusals == [] && collector.head > 1)
+        #expect(collector.refusals == [])
     }
 }
