@@ -34,7 +34,7 @@ extension EnrolledFolder {
         for file in files { try Self.write(file.bytes, to: new + "/" + file.name) }
         Self.giveToOwner(of: Self.parent(path), new, files.map(\.name))
         try before(.sync)
-        try Self.sync(folder: new)
+        try SmallFile.sync(folder: new)
         try before(.exchange)
         if SmallFile.isThere(path) {
             guard kilomint_exchange(new, path) == 0 else {
@@ -44,7 +44,7 @@ extension EnrolledFolder {
             guard rename(new, path) == 0 else { throw SystemError("name \(path)") }
         }
         try before(.syncParent)
-        try Self.sync(folder: Self.parent(path))
+        try SmallFile.sync(folder: Self.parent(path))
         try before(.removeFormer)
         try Self.remove(new)
     }
@@ -58,23 +58,8 @@ extension EnrolledFolder {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SystemError("create \(path)") }
         defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                Glibc.write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SystemError("write \(path)") }
-            written += count
-        }
+        try SmallFile.write(bytes, to: descriptor, path)
         guard fsync(descriptor) == 0 else { throw SystemError("sync \(path)") }
-    }
-
-    private static func sync(folder: String) throws(SystemError) {
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw SystemError("open \(folder)") }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw SystemError("sync \(folder)") }
     }
 
     /// Called by root, the files are for the user that owns the spool: the service's.

@@ -1,8 +1,8 @@
-// Small files of the system and of the configuration, read in one go. Settings has its own reader.
+// Small files of the system and of the agent, read or written in one go. Settings has its own reader.
 
 internal import Glibc
 
-/// Reads whole files within a bound.
+/// Reads whole files within a bound, and writes what must survive a power cut.
 package enum SmallFile {
     package static let bytesMax = 65_536
 
@@ -37,5 +37,28 @@ package enum SmallFile {
             count += got
         }
         return Array(bytes[..<count])
+    }
+
+    /// Writes all of it; durable only once the descriptor is synced.
+    ///
+    /// - Parameter path: for the error.
+    static func write(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(SystemError) {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw SystemError("write \(path)") }
+            written += count
+        }
+    }
+
+    /// Makes the names in a folder durable.
+    static func sync(folder: String) throws(SystemError) {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SystemError("open \(folder)") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw SystemError("sync \(folder)") }
     }
 }

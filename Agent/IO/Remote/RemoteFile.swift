@@ -47,23 +47,12 @@ struct RemoteFile {
         let descriptor = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SystemError("create \(new)") }
         defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                Glibc.write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SystemError("write \(new)") }
-            written += count
-        }
+        try SmallFile.write(bytes, to: descriptor, new)
         try before(.sync)
         guard fsync(descriptor) == 0 else { throw SystemError("sync \(new)") }
         try before(.rename)
         guard rename(new, path) == 0 else { throw SystemError("name \(path)") }
         try before(.syncFolder)
-        let parent = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard parent >= 0 else { throw SystemError("open \(folder)") }
-        defer { close(parent) }
-        guard fsync(parent) == 0 else { throw SystemError("sync \(folder)") }
+        try SmallFile.sync(folder: folder)
     }
 }
