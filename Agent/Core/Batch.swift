@@ -23,21 +23,23 @@ package struct Batch: Hashable, Sendable {
     package init(
         _ reads: [FinishedRead], now: UInt64, openSince: UInt64?, bytesMax: Int = SignedMessage.writtenBytesMax
     ) {
-        var groups: [[FinishedRead]] = []
+        var begins: [Int] = []
         var bytes = 0
-        for read in reads {
+        for (position, read) in reads.enumerated() {
             let size = Self.encodedBytesMax(read)
-            if groups.isEmpty || bytes + size > bytesMax - Self.overheadBytesMax {
-                groups.append([])
+            if begins.isEmpty || bytes + size > bytesMax - Self.overheadBytesMax {
+                begins.append(position)
                 bytes = 0
             }
-            groups[groups.count - 1].append(read)
             bytes += size
         }
         // From the last to the first: what a later part holds began no earlier than this part is complete through.
         var bound = min(now, openSince ?? now)
         var parts: [Part] = []
-        for group in groups.reversed() {
+        var end = reads.count
+        for begin in begins.reversed() {
+            let group = reads[begin..<end]
+            end = begin
             parts.append(Part(readings: Self.readings(group), completeThrough: bound))
             bound = min(bound, group.map(\.began).min() ?? bound)
         }
@@ -45,9 +47,10 @@ package struct Batch: Hashable, Sendable {
     }
 
     /// (dt, read) never stands twice: a second answer in one millisecond of a standing clock moves on by one.
-    private static func readings(_ reads: [FinishedRead]) -> Readings {
-        let base = reads[0].ended
+    private static func readings(_ reads: ArraySlice<FinishedRead>) -> Readings {
+        let base = reads[reads.startIndex].ended
         var samples: [Readings.Sample] = []
+        samples.reserveCapacity(reads.count)
         for read in reads {
             var dt = read.ended - base
             if let last = samples.last, (last.dt, last.read) >= (dt, read.read) {

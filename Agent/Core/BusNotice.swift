@@ -12,8 +12,8 @@ package enum BusNotice: Hashable, Sendable {
     case answering(meter: UInt64)
     /// The first attempt to learn who the meter is has been made.
     case opened(meter: UInt64)
-    /// From here on the meter is read by this plan.
-    case planned(MeterPlan)
+    /// From here on the meter is read by this plan. Indirect: the others are not a plan's size.
+    indirect case planned(MeterPlan)
     /// The device is not what its profile describes.
     case unreadable(meter: UInt64, reason: String)
 }

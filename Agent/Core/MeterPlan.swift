@@ -9,9 +9,8 @@ package struct ConfiguredMeter: Hashable, Sendable {
     /// Position in the configuration, from 0, over all buses.
     package var index: UInt64
     package let id: Identifier
-    /// What it is read with: the only one, or of ``versions`` the fallback until one of them was chosen.
-    package private(set) var profile: Profile
-    package private(set) var profileDigest: Digest
+    private var held: HeldProfile
+    private var heldShadow: HeldProfile?
     /// Maps of the device for different firmware, where it has several; which one it is, it says itself.
     package var versions: [Profile] = []
     /// None of ``versions`` was for what the device said: it is read with the fallback meanwhile.
@@ -27,22 +26,38 @@ package struct ConfiguredMeter: Hashable, Sendable {
     /// that the profile says it of.
     package var fast = PollClassPlan()
     package var slow = PollClassPlan()
-    /// A second profile that is compared with the first; it never becomes evidence.
-    package var shadow: Profile?
 
     package init(
-        index: UInt64, id: Identifier, profile: Profile, unit: UInt8, endpoint: String, quantities: [ObisCode],
+        index: UInt64, id: Identifier, profile: HeldProfile, unit: UInt8, endpoint: String, quantities: [ObisCode],
         interval: Int64, identityInterval: Int64
     ) {
         self.index = index
         self.id = id
-        self.profile = profile
-        profileDigest = profile.digest
+        held = profile
         self.unit = unit
         self.endpoint = endpoint
         self.quantities = quantities
         self.interval = interval
         self.identityInterval = identityInterval
+    }
+
+    package init(
+        index: UInt64, id: Identifier, profile: Profile, unit: UInt8, endpoint: String, quantities: [ObisCode],
+        interval: Int64, identityInterval: Int64
+    ) {
+        self.init(
+            index: index, id: id, profile: HeldProfile(profile), unit: unit, endpoint: endpoint,
+            quantities: quantities, interval: interval, identityInterval: identityInterval)
+    }
+
+    /// What it is read with: the only one, or of ``versions`` the fallback until one of them was chosen.
+    package var profile: Profile { held.profile }
+    package var profileDigest: Digest { held.digest }
+
+    /// A second profile that is compared with the first; it never becomes evidence.
+    package var shadow: Profile? {
+        get { heldShadow?.profile }
+        set { heldShadow = newValue.map { HeldProfile($0) } }
     }
 
     /// One of its profiles says that what is sent to it comes back.
@@ -51,8 +66,7 @@ package struct ConfiguredMeter: Hashable, Sendable {
     /// The meter read with what was chosen for it.
     package func read(with choice: VersionChoice) -> ConfiguredMeter {
         var meter = self
-        meter.profile = choice.profile
-        meter.profileDigest = choice.profile.digest
+        if choice.profile != profile { meter.held = HeldProfile(choice.profile) }
         meter.isReadWithFallback = choice.isFallback
         return meter
     }

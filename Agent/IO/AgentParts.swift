@@ -43,7 +43,7 @@ package struct AgentParts {
                 var configured = ConfiguredMeter(
                     index: UInt64(meters.count + behind.count), id: meter.id, profile: profile, unit: meter.unit,
                     endpoint: bus.endpoint,
-                    quantities: try quantities(meter, versions.isEmpty ? [profile] : versions, settings),
+                    quantities: try quantities(meter, versions.isEmpty ? [profile.profile] : versions, settings),
                     interval: meter.interval, identityInterval: meter.identityInterval)
                 configured.versions = versions
                 (configured.fast, configured.slow) = try classes(meter, configured.quantities, settings)

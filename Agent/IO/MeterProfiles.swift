@@ -9,32 +9,38 @@ internal import Settings
 struct MeterProfiles {
     private let settings: AgentSettings
     /// By name; only looked up.
-    private var known: [String: Profile] = [:]
+    private var known: [String: HeldProfile] = [:]
     /// By name: the profiles beside it that say for which firmware they are. Only looked up.
     private var beside: [String: [Profile]] = [:]
+    /// By name: of what a meter's is chosen, once for all meters. Only looked up.
+    private var together: [String: [Profile]] = [:]
 
     init(_ settings: AgentSettings) { self.settings = settings }
 
     /// - Throws: ``SettingsError`` for a file that is missing, no profile, or calls itself otherwise.
-    mutating func profile(_ name: String) throws(SettingsError) -> Profile {
+    mutating func profile(_ name: String) throws(SettingsError) -> Profile { try held(name).profile }
+
+    private mutating func held(_ name: String) throws(SettingsError) -> HeldProfile {
         if let profile = known[name] { return profile }
         let profile = try Profile(try SettingsFile.load(path: path(name)))
         guard profile.name == name else {
             throw settings.error("profile", name, "the file calls itself \(profile.name): rename one of them")
         }
-        known[name] = profile
-        return profile
+        let held = HeldProfile(profile)
+        known[name] = held
+        return held
     }
 
     /// What a meter is read with, and of what that is chosen.
     ///
     /// - Returns: the profile until one is chosen, and where none is for the device; the versions, none where there is
     ///   nothing to choose.
-    mutating func profiles(of meter: AgentSettings.Meter) throws(SettingsError) -> (Profile, [Profile]) {
+    mutating func profiles(of meter: AgentSettings.Meter) throws(SettingsError) -> (HeldProfile, [Profile]) {
         let name = meter.profile
         let others = try versions(beside: name)
-        let own = others.isEmpty || ProfileTools.isFile(path(name)) ? try profile(name) : nil
-        let versions = (own.map { [$0] } ?? []) + others
+        let own = others.isEmpty || ProfileTools.isFile(path(name)) ? try held(name) : nil
+        let versions = together[name] ?? (own.map { [$0.profile] } ?? []) + others
+        together[name] = versions
         guard versions.count <= VersionSearch.versionsMax else {
             throw settings.error(
                 "profile", name, "has \(versions.count) versions", allowed: "at most \(VersionSearch.versionsMax)")
@@ -48,7 +54,7 @@ struct MeterProfiles {
             guard let profile = versions.first(where: { $0.name == fallback }) else {
                 throw settings.error("fallback", fallback, "is no version of \(name)", allowed: names)
             }
-            return (profile, others.isEmpty ? [] : versions)
+            return (try held(profile.name), others.isEmpty ? [] : versions)
         }
         guard let own else {
             throw settings.error(

@@ -31,7 +31,7 @@ struct ShadowReader {
     /// Until `stop` is closed.
     mutating func run(stop: Mailbox<Never>) {
         while stop.isOpen {
-            let plans = desk.plans.map { $0.with(asRead) }
+            let plans = desk.plans.filter { $0.meters.contains { $0.shadow != nil } }.map { $0.with(asRead) }
             let meters = plans.flatMap(\.meters).filter { $0.shadow != nil }
             board.keep(meters)
             nextAt = nextAt.filter { entry in meters.contains { $0.id == entry.key } }

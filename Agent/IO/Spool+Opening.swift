@@ -72,7 +72,7 @@ extension Spool {
             ("cell_size_check", "ON", "1"),
             ("foreign_keys", "OFF", "0"),
             ("temp_store", "MEMORY", "2"),
-            ("cache_size", "-512", "-512"),
+            ("cache_size", "-256", "-256"),
             ("max_page_count", String(pages), String(pages)),
         ]
         for setting in settings {

@@ -114,8 +114,19 @@ package struct Birth: Hashable, Sendable {
         self.replay = replay
     }
 
-    package static func == (a: Birth, b: Birth) -> Bool { a.cbor == b.cbor }
-    package func hash(into hasher: inout Hasher) { hasher.combine(cbor) }
+    package static func == (a: Birth, b: Birth) -> Bool {
+        a.agentVersion == b.agentVersion && a.predecessor == b.predecessor && a.meters == b.meters
+            && a.reads == b.reads && a.replay?.start == b.replay?.start && a.replay?.speed == b.replay?.speed
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(agentVersion)
+        hasher.combine(predecessor)
+        hasher.combine(meters)
+        hasher.combine(reads)
+        hasher.combine(replay?.start)
+        hasher.combine(replay?.speed)
+    }
 }
 
 extension Birth {

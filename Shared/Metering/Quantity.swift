@@ -3,20 +3,20 @@
 /// What a quantity is, as an OBIS code (IEC 62056-61) `A-B:C.D.E` without leading zeros: `1-0:1.8.0` import and
 /// `1-0:2.8.0` export of active energy, `1-0:16.7.0` active power (import positive), `1-0:32.7.0` voltage of L1.
 package struct ObisCode: Hashable, Comparable, Sendable, CustomStringConvertible {
-    package let text: String
-    /// The groups C and D.
+    private let a: UInt8
+    private let b: UInt8
     package let c: UInt8
     package let d: UInt8
+    private let e: UInt8
 
-    package static let activeImport = ObisCode(known: "1-0:1.8.0", 1, 8)
-    package static let activeExport = ObisCode(known: "1-0:2.8.0", 2, 8)
-    package static let activePower = ObisCode(known: "1-0:16.7.0", 16, 7)
+    /// `A-B:C.D.E`. Made when it is asked for: a gateway's plans hold tens of thousands of codes.
+    package var text: String { "\(a)-\(b):\(c).\(d).\(e)" }
 
-    private init(known text: String, _ c: UInt8, _ d: UInt8) {
-        self.text = text
-        self.c = c
-        self.d = d
-    }
+    package static let activeImport = ObisCode(electricity: 1, 8)
+    package static let activeExport = ObisCode(electricity: 2, 8)
+    package static let activePower = ObisCode(electricity: 16, 7)
+
+    private init(electricity c: UInt8, _ d: UInt8) { (a, b, self.c, self.d, e) = (1, 0, c, d, 0) }
 
     package init?(_ text: String) {
         let marks = text.utf8.filter { !(48...57).contains($0) }
@@ -28,7 +28,7 @@ package struct ObisCode: Hashable, Comparable, Sendable, CustomStringConvertible
             values.append(value)
         }
         guard values.count == 5 else { return nil }
-        self.init(known: text, values[2], values[3])
+        (a, b, c, d, e) = (values[0], values[1], values[2], values[3], values[4])
     }
 
     package var description: String { text }

@@ -60,6 +60,20 @@ enum RivalFigures {
         return rows
     }
 
+    /// Memory alone: what a change of the agent is tried by.
+    ///
+    /// - Parameter units: meters at each of the endpoints, one after the other.
+    static func memoryAlone(_ units: [Int]) throws -> [Row] {
+        let plant = try FloatPlant.Running(endpoints: endpoints)
+        defer { withExtendedLifetime(plant) {} }
+        return try units.flatMap { units in
+            let figures = try agentMinute(plant, units: units).figures
+            return memory(
+                "agent, \(endpoints) endpoints × \(units) meters", figures, peak: units > 5 ? 28 : 16,
+                anonymous: units > 5 ? nil : 6)
+        }
+    }
+
     private static func ratio(
         _ agent: Minute, _ collectd: Minute, _ script: Minute, _ figure: KeyPath<Minute, Double>
     ) -> String {

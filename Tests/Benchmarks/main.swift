@@ -6,6 +6,7 @@ internal import Kit
 
 private let usage = """
     usage: kilomint-bench [SECTION …]     agent, rivals, line, flash, intake, ledger, window, sizes; default: all
+           kilomint-bench --memory METERS …       the agent's memory alone, with so many meters at each of 20 endpoints
     KILOMINT_AGENT_STATIC names a statically linked agent for `sizes`.
 
     """
@@ -49,6 +50,7 @@ do {
             throw KitError(usage)
         }
         for row in try section.measure() { print(row.line) }
+    case "--memory"?: print(Row.table(try RivalFigures.memoryAlone(words.dropFirst().compactMap { Int($0) })))
     case "--float-plant"?: try FloatPlant.run(Array(words.dropFirst()))
     case "--modbus-loop"?: try ModbusLoop.run(Array(words.dropFirst()))
     case let word? where !sections.contains(where: { $0.name == word }): throw KitError(usage)

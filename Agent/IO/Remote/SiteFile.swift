@@ -7,15 +7,16 @@ package import Settings
 
 package struct SiteFile: Sendable {
     package let path: String
-    private let root: SettingsNode
+    /// As they were read, and not the tree, which takes eight times as much; a version is put over it now and then.
+    private let bytes: [UInt8]
     /// Of the file alone.
     package let settings: AgentSettings
 
     /// - Throws: ``SettingsError`` for a file that cannot be used.
     package init(path: String) throws(SettingsError) {
         self.path = path
-        root = try SettingsFile.tree(try SettingsFile.read(path: path), file: path)
-        settings = try AgentSettings(try SettingsFile.map(of: root, file: path))
+        bytes = try SettingsFile.read(path: path)
+        settings = try AgentSettings(try SettingsFile.parse(bytes, file: path))
     }
 
     /// What takes effect with `version` over the file: everything checked but the files that it names.
@@ -32,7 +33,8 @@ package struct SiteFile: Sendable {
 
     /// The file's tree with a remote part over it, for whoever looks at single keys.
     func map(over part: RemotePart?) throws(SettingsError) -> SettingsMap {
-        guard let part else { return try SettingsFile.map(of: root, file: path) }
+        guard let part else { return try SettingsFile.parse(bytes, file: path) }
+        let root = try SettingsFile.tree(bytes, file: path)
         return try SettingsFile.map(of: try part.over(root, settings), file: "\(path) with \(part.name)")
     }
 
