@@ -68,9 +68,28 @@ private struct Gateway: Decodable {
         let hold: String?
     }
 
+    /// The last one given, and what the gateway said last of one.
+    struct Command: Decodable {
+        struct Outcome: Decodable {
+            let number: Int64
+            let word: String
+            let reason: String
+            let at: String
+        }
+
+        let number: Int64?
+        let kind: Int64?
+        let text: String?
+        let issued_at: String?
+        let expires_at: String?
+        let signed_by: String?
+        let outcome: Outcome?
+    }
+
     let status: Device
     let metering_points: [Point]
     let streams: [Stream]
+    let command: Command?
 }
 
 /// Of GET /v1/entities/{entity}.
@@ -173,10 +192,10 @@ struct ShowDevice: AsyncParsableCommand {
         rows.append(["certificate", own.certificate_until.map { "until \($0)" } ?? "none given yet"])
         if let isLetIn = own.let_in { rows.append(["broker", isLetIn ? "lets it in" : "does not know it"]) }
         rows.append(["last record", own.last_record_at.map { "\($0), \(own.records) in all" } ?? "none yet"])
-        if let said = own.configuration { rows.append(["configuration", RegistrationDraft.shown(said)]) }
         let held = own.receipt_held_through.map { "; the gateway holds one through \($0)" } ?? ""
         rows.append(["receipts", own.receipted_through.map { "through record \($0)\(held)" } ?? "none yet"])
         var parts = ["gateway \(own.gateway)\n" + table(rows, indent: "  ")]
+        if let command = gateway.command { parts.append(Self.text(command)) }
         if !gateway.streams.isEmpty {
             let streams = gateway.streams.map {
                 [$0.stream, "through \($0.through)", $0.hold ?? ($0.open ? "open" : "ended")]
@@ -186,6 +205,38 @@ struct ShowDevice: AsyncParsableCommand {
         parts.append(meters(own.meters))
         parts.append(points(gateway.metering_points))
         return parts.joined(separator: "\n\n")
+    }
+
+    /// Lines of a version that are shown: it may have thousands.
+    private static let linesMax = 20
+
+    /// Number, what, when and by whose key; then what the gateway signed about it, and when.
+    private static func text(_ command: Gateway.Command) -> String {
+        var rows: [[String]] = []
+        if let number = command.number {
+            let what = command.kind == 1 ? "configuration" : "kind \(command.kind ?? 0)"
+            rows.append(["number", "\(number), \(what)"])
+            rows.append(["given", "\(command.issued_at ?? "-"), signed by key \(command.signed_by ?? "-")"])
+            rows.append(["until", command.expires_at ?? "-"])
+            rows += version(command.text ?? "")
+        }
+        if let said = command.outcome {
+            let reason = said.reason.isEmpty ? "" : ": " + RegistrationDraft.shown(said.reason)
+            rows.append(["outcome", "command \(said.number) \(said.word), the gateway said at \(said.at)\(reason)"])
+        }
+        if (command.number ?? 0) > (command.outcome?.number ?? 0) {
+            rows.append(["waits", "for the gateway's verdict"])
+        }
+        return "last command\n" + table(rows, indent: "  ")
+    }
+
+    private static func version(_ text: String) -> [[String]] {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
+        if lines.isEmpty { return [["version", "empty: the site's own file alone"]] }
+        let more = lines.count > linesMax ? ["… and \(lines.count - linesMax) lines more"] : []
+        return (lines.prefix(linesMax).map { RegistrationDraft.shown(String($0)) } + more).enumerated().map {
+            [$0 == 0 ? "version" : "", $1]
+        }
     }
 
     private static func text(_ facility: Facility) -> String {

@@ -47,8 +47,7 @@ struct CommandTests {
             }
             let shown = try await caller.get(Self.path)
             #expect(shown.text.contains("\"word\":\"rolled back\"") && shown.number("number") == 1, "\(shown.text)")
-            let page = try await caller.get("/devices/fragment")
-            #expect(!page.text.contains("no <b>"))
+            try await showsWhatBecameOfIt(caller, kid: message.kid)
             let second = try await caller.post(Self.path + "?hours=1", [])
             #expect(second.number("number") == 9, "\(second.text)")
             // The broker may have lost it.
@@ -59,9 +58,26 @@ struct CommandTests {
         try await yard.with { house, caller in
             let kept = try await caller.get(Self.path)
             #expect(kept.number("number") == 9)
+            let page = try await caller.get("/devices/fragment").text
+            #expect(page.contains("command 8 rolled back, ") && page.contains("; command 9 waits"), "\(page)")
             #expect(await house.dueCommands(.all).count == 1)
             #expect(try await caller.post(Self.path, []).number("number") == 10)
         }
+    }
+
+    private func showsWhatBecameOfIt(_ caller: Caller, kid: [UInt8]) async throws {
+        // It is silent now: what it said stands all the same.
+        for path in ["/devices/fragment", "/gateways/gw-east/fragment"] {
+            let page = try await caller.get(path)
+            #expect(
+                page.text.contains("command 8 rolled back, ") && page.text.contains(": no &lt;b&gt;"),
+                "\(page.text)")
+        }
+        let detail = try await caller.get("/v1/devices/gw-east", as: .operator).text
+        #expect(
+            detail.contains("\"text\":\"interval: 1m\\n\"") && detail.contains("\"word\":\"rolled back\""),
+            "\(detail)")
+        #expect(detail.contains("\"signed_by\":\"\(kid.hex)\""), "\(detail)")
     }
 
     @Test func whatIsNoCommandIsRefused() async throws {

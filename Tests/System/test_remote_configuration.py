@@ -145,8 +145,23 @@ class RemoteConfiguration(unittest.TestCase):
             self.assertIn("command 8 applied", said)
             self.assertEqual(one.interval(meter)[1], "site file")
             self.assertIn("command 8 applied", one.request("/devices/fragment")[1].decode())
+            self.shown_of_a_silent_one(one)
             verdict = one.verify()
             self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
+
+    def shown_of_a_silent_one(self, one):
+        """Number, what, when, whose key and the gateway's own word, though it is switched off."""
+        one.end("agent")
+        one.until("it is offline", lambda: "offline" in one.request("/devices/fragment")[1].decode(), 30)
+        for page in ("/devices/fragment", f"/gateways/{GATEWAY}/fragment"):
+            self.assertIn("command 8 applied, ", one.request(page)[1].decode())
+        shown = one.tool("kilomint-collector", "device", "show", GATEWAY, *one.base()).stdout
+        spki = load_pem_private_key((one.dir / "keys/command.pem").read_bytes(), None).public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.assertRegex(shown, r"number +8, configuration")
+        self.assertRegex(shown, rf"given +\S+Z, signed by key {hashlib.sha256(spki).digest()[:8].hex()}")
+        self.assertRegex(shown, r"version +empty: the site's own file alone")
+        self.assertRegex(shown, r"outcome +command 8 applied, the gateway said at \S+Z")
 
     def unbelieved(self, one):
         """Replayed, forged, another gateway's, oversized, expired: nothing follows but counts, a note and a refusal."""

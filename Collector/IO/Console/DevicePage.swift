@@ -67,8 +67,13 @@ enum DevicePage {
         }
     }
 
-    /// What is awaited, or what to do.
+    /// What is awaited, or what to do; then what became of the last command, whether it speaks now or not.
     private static func detail(_ device: DeviceStatus) -> String {
+        let said = device.stage == .revoked ? nil : device.configuration.map(ConsolePage.escape)
+        return ([standing(device)] + [said].compactMap(\.self)).joined(separator: "<br>")
+    }
+
+    private static func standing(_ device: DeviceStatus) -> String {
         let wrong = device.wrongSecrets > 0 ? "; \(device.wrongSecrets) wrong secrets" : ""
         switch device.stage {
         case .registered: return "make a claim: kilomint-collector device claim"
@@ -79,9 +84,7 @@ enum DevicePage {
             return device.isLetIn == false ? "the broker does not know it yet" : "waiting for its first record"
         case .alive where device.reason != nil, .offline where device.reason != nil:
             return ConsolePage.escape(device.reason ?? "")
-        case .alive:
-            return [device.stream.map { "stream \($0.prefix(8))" }, device.configuration.map(ConsolePage.escape)]
-                .compactMap(\.self).joined(separator: "; ")
+        case .alive: return device.stream.map { "stream \($0.prefix(8))" } ?? ""
         case .offline: return "its readings wait in its spool"
         case .revoked: return ConsolePage.escape(device.reason ?? "")
         }

@@ -157,7 +157,14 @@ enum GatewayPage {
             "<li class=\"\(step.state.rawValue)\"><strong>\(step.name)</strong>\(ConsolePage.escape(step.text))"
                 + (step.command.map { "<code class=\"command\">\(ConsolePage.escape($0))</code>" } ?? "") + "</li>"
         }
-        return "<ol class=\"life\">\(steps.joined(separator: "\n"))</ol>" + (detail.map(meters) ?? "")
+        return "<ol class=\"life\">\(steps.joined(separator: "\n"))</ol>" + (detail.map(command) ?? "")
+            + (detail.map(meters) ?? "")
+    }
+
+    /// What became of the last command, also of a gateway that is silent now.
+    private static func command(_ detail: DeviceDetail) -> String {
+        guard let said = detail.status.configuration else { return "" }
+        return "<p class=\"note\">Configured from afar: \(ConsolePage.escape(said))</p>"
     }
 
     private static func meters(_ detail: DeviceDetail) -> String {

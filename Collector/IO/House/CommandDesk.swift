@@ -13,12 +13,15 @@ struct GivenCommand: Hashable, Sendable {
     let command: Command
     let identity: Digest
     let envelope: [UInt8]
+    /// Of the command key that signed it.
+    let kid: [UInt8]
 
     init(parsing bytes: [UInt8]) throws {
         let message = try SignedMessage(parsing: bytes, as: .command)
         command = try Command(decoding: message.payload)
         identity = message.identity
         envelope = bytes
+        kid = message.kid
     }
 }
 

@@ -60,7 +60,9 @@ extension House {
         let said = gateways.gateway(gateway)?.outcome
         return .object([
             ("gateway", .string(gateway.text)), ("number", .optional(given.map { Int64($0.command.number) })),
-            ("identity", .optional(given?.identity.description)),
+            ("identity", .optional(given?.identity.description)), ("signed_by", .optional(given?.kid.hex)),
+            ("kind", .optional(given.map { Int64(clamping: $0.command.body.kind) })),
+            ("text", .optional(given?.configuration)),
             ("issued_at", .optional(given?.command.issuedAt.description)),
             ("expires_at", .optional(given?.command.expiresAt.description)),
             (
@@ -80,10 +82,15 @@ extension House {
         if let said = gateways.gateway(gateway)?.outcome {
             let given = commands.last(gateway)?.command.number ?? 0
             let waiting = given > said.outcome.number ? "; command \(given) waits" : ""
-            return "command \(said.outcome.number) \(said.outcome.word.rawValue)"
+            return "command \(said.outcome.number) \(said.outcome.word.rawValue), \(said.at.toTheMinute)"
                 + (said.outcome.reason.isEmpty ? "" : ": \(said.outcome.reason)") + waiting
         }
         return commands.last(gateway).map { "command \($0.command.number) waits for the gateway" }
+    }
+
+    /// Nil where nothing was ever said or asked.
+    func lastCommand(_ gateway: Identifier) -> JSON {
+        commandLine(gateway) == nil ? .null : commandJSON(gateway)
     }
 
     func dueCommands(_ share: PartitionShare) -> [OutgoingMessage] { commands.take(now: now(), of: share.holds) }
@@ -92,5 +99,13 @@ extension House {
 
     func loadCommands() throws {
         for broken in try commands.load() { logger.error("a command's file is not understood: \(broken)") }
+    }
+}
+
+extension GivenCommand {
+    /// The remote part it lays over the site's file; nil: a command of another kind.
+    fileprivate var configuration: String? {
+        guard case .configuration(let text) = command.body else { return nil }
+        return text
     }
 }

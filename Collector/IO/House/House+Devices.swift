@@ -162,6 +162,11 @@ extension House {
     }
 }
 
+extension UTCInstant {
+    /// `2016-07-07T06:00Z`.
+    var toTheMinute: String { description.prefix(16) + "Z" }
+}
+
 extension DeviceStatus {
     var json: JSON {
         .object([

@@ -128,6 +128,7 @@ extension House {
                 ("organisation", .optional(entity?.organisation.text)),
                 ("next_claim", .count(state.registry.nextNumber(kind: 7, gateway))),
                 ("next_revocation", .count(state.registry.nextNumber(kind: 8, gateway))),
+                ("command", lastCommand(gateway)),
             ] + enrolmentMembers + siteMembers(gateway))
     }
 
