@@ -77,8 +77,18 @@ extension Receipt.Refusal {
     /// Who signed it counts for nothing there.
     package var isOfKey: Bool {
         switch RefusalCode(rawValue: code) {
-        case .unknownKey, .revokedKey: true
+        case .unknownKey, .revokedKey, .supersededKey: true
         default: false
+        }
+    }
+
+    /// What the collector has against the key, for whoever reads log, status and doctor.
+    package static func words(ofKey code: UInt64) -> String {
+        switch RefusalCode(rawValue: code) {
+        case .revokedKey: "this gateway's key is revoked"
+        case .supersededKey:
+            "another key took this one's place: was this box put back from a copy, or is it a copy of another one?"
+        default: "the collector does not know this gateway's key"
         }
     }
 
@@ -89,7 +99,7 @@ extension Receipt.Refusal {
         case .oversized, .malformed, .unprotectedHeader, .wrongContentType, .wrongTopic, .badSignature, .notNext,
             .notBorn:
             return .resend
-        case .unknownGateway, .unknownKey, .revokedKey, .forked, .streamEnded, nil:
+        case .unknownGateway, .unknownKey, .revokedKey, .forked, .streamEnded, .supersededKey, nil:
             return .wait
         }
     }

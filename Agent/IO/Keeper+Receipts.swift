@@ -38,7 +38,12 @@ extension Keeper {
                 .receiptWentBack(stream: stream.id, to: through, held: before, uptime: now.uptime),
                 subject: "\(through)", monotonic: now.monotonic)
             held(through, now, bytes, receipt)
-        case .newStream(let lastKnown, let reason): return try endStream(lastKnown: lastKnown, reason: reason)
+        case .newStream(let lastKnown, let reason):
+            // What was taken before stands, though no receipt said so yet: a key record among it names who signs from here on.
+            if let own, own.through == receipt.durableThrough, own.link == receipt.identity {
+                streams[sending].receipted = max(stream.receipted, own.through)
+            }
+            return try endStream(lastKnown: lastKnown, reason: reason)
         }
         if let from = receipt.resendFrom { window.goBack(to: max(from, 1), now: now.monotonic) }
         for refusal in receipt.refusals { try answer(refusal) }
@@ -46,6 +51,7 @@ extension Keeper {
     }
 
     private func held(_ through: UInt64, _ now: Moment, _ bytes: [UInt8], _ receipt: Receipt) {
+        if through > streams[sending].receipted { evidence.key(refused: nil) }
         window.receipt(through: through, now: now.monotonic, jitter: jitter())
         receiptReceivedAt = now.monotonic
         streams[sending].receipted = through
@@ -87,6 +93,15 @@ extension Keeper {
         {
             // Signed by a key that was here before and that nobody knows: the stream that follows must not wait for it.
             return try endStream(lastKnown: stream.head, reason: Self.otherKey)
+        }
+        if refusal.isOfKey {
+            evidence.key(refused: refusal.code)
+            log.line(
+                .error, "the collector takes nothing that this key signs",
+                [
+                    ("because", Receipt.Refusal.words(ofKey: refusal.code)),
+                    ("do", "ask the operator for a claim code, then: kilomint-agent enroll --replace"),
+                ], limit: "key \(refusal.code)")
         }
         let isSound = isSound(row, stream)
         log.line(

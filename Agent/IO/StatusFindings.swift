@@ -31,6 +31,12 @@ extension StatusBoard {
         if now.evidence.refusal != nil {
             return ["the broker gives this gateway no topic: revoked, or not known? What is read is kept"]
         }
+        if let code = now.evidence.keyRefusal {
+            return [
+                "the collector takes nothing: \(Receipt.Refusal.words(ofKey: code)) The right box enrols with a new claim code "
+                    + "(kilomint-agent enroll --replace); what is read is kept"
+            ]
+        }
         guard !now.isConnected else { return [] }
         let reason = now.evidence.reason
         return ["not connected to the broker\(reason.isEmpty ? "" : ": \(reason)"); what is read is kept"]

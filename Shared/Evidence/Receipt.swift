@@ -81,6 +81,8 @@ package enum RefusalCode: UInt64, Hashable, Sendable, CaseIterable {
     case notNext = 12
     /// The first record of a stream must be a birth (a skip standing for it counts).
     case notBorn = 13
+    /// The key opens no stream any more: a key record named another one in its place.
+    case supersededKey = 14
 }
 
 extension Receipt {

@@ -61,7 +61,9 @@ struct ReceiptJudgementTests {
     func refusals(code: UInt64) {
         let refusal = Receipt.Refusal(sequence: 1, code: code)
         #expect(refusal.answered(isSound: false) == .replace)
-        let waits: [RefusalCode?] = [.unknownGateway, .unknownKey, .revokedKey, .forked, .streamEnded, nil]
+        let waits: [RefusalCode?] = [
+            .unknownGateway, .unknownKey, .revokedKey, .forked, .streamEnded, .supersededKey, nil,
+        ]
         #expect(refusal.answered(isSound: true) == (waits.contains(RefusalCode(rawValue: code)) ? .wait : .resend))
     }
 

@@ -215,6 +215,21 @@ struct RekeyTests {
         #expect(bench.keeper.key.publicKey == new.publicKey && yard.files.count == 2)
     }
 
+    /// It was taken, and the receipt that says so is the one that ends the stream: the old key opens nothing any more.
+    @Test func aStreamThatEndsAfterItsKeyRecordWasTakenGoesOnWithTheNewKey() throws {
+        let yard = try Yard()
+        let bench = yard.bench
+        for _ in 0..<2 { try bench.commit() }
+        try yard.begin()
+        try bench.commit()
+        let (new, head) = (bench.keeper.key, bench.keeper.chain.head)
+        try bench.keeper.receive(receipt: try bench.receipt(through: head) { $0.ended = (head, "forked") })
+        try bench.commit()
+        #expect(bench.keeper.streams.count == 2 && bench.keeper.key.publicKey == new.publicKey)
+        try yard.start()
+        #expect(bench.keeper.streams.count == 2 && bench.keeper.key.publicKey == new.publicKey)
+    }
+
     @Test func asecondChangeFollowsTheFirst() throws {
         let yard = try Yard()
         let (bench, first) = (yard.bench, yard.bench.key)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import unittest
@@ -19,6 +21,12 @@ class RekeyingHouse(GatewayHouse):
 
     def status_json(self):
         return self.agent("status", "--json").stdout
+
+    def device(self, *words):
+        return self.tool("kilomint-collector", "device", *words, *self.base()).stdout
+
+    def enroll(self, code, replace=False, **more):
+        return self.agent("enroll", "--url", self.server, "--code", code, *(["--replace"] if replace else []), **more)
 
     def kid(self):
         return json.loads(self.status_json())["key"]["kid"]
@@ -81,6 +89,58 @@ class Rekeying(unittest.TestCase):
             self.assertIn("is enrolled", one.enroll(one.claim()[1]).stdout)
             one.until("a second stream", lambda: len(one.streams()) == 2, 60)
             one.goes_on()
+            verdict = one.verify()
+            self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
+
+    def test_a_box_put_back_from_a_copy(self):
+        """Key and spool of before the change: refused where it would begin anew, with what to do; a new claim lets it go on."""
+        with RekeyingHouse() as one:
+            one.serve()
+            one.run_one("plant")
+            one.agent("init")
+            one.run_one("agent")
+            one.enroll(one.claim()[1])
+            one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
+            one.end("agent")
+            shutil.copytree(one.dir / "agent", one.dir / "copy", ignore=shutil.ignore_patterns("*.sock"))
+            shutil.copy2(one.dir / "own.pem", one.dir / "copy.pem")
+            one.run_one("agent")
+            one.goes_on()
+            former = one.kid()
+            self.assertIn("has a new key", one.agent("renew", "--rekey").stdout)
+            one.goes_on()
+            self.assertRegex(one.device("show", GATEWAY), rf"key +{one.kid()} since ")
+            one.end("agent")
+            shutil.rmtree(one.dir / "agent")
+            (one.dir / "copy").rename(one.dir / "agent")
+            (one.dir / "copy.pem").rename(one.dir / "own.pem")
+            for left in one.dir.glob("own.pem.*"):
+                left.unlink()
+            one.run_one("agent")
+
+            one.until("it is refused", lambda: "another key took this one's place" in one.status(), 90)
+            self.assertIn("kilomint-agent enroll --replace", one.status())
+            self.assertEqual(one.kid(), former)
+            self.assertEqual(len(one.streams()), 1)
+            self.assertIn("the collector takes nothing that this key signs", (one.dir / "log/agent.log").read_text())
+            doctor = one.agent("doctor", "--json", check=False).stdout
+            self.assertIn("key-refused", [each["id"] for each in json.loads(doctor)["findings"]])
+            refused = re.search(r'kilomint_refusals_total\{code="14"\} (\d+)', one.request("/metrics")[1].decode())
+            self.assertGreater(int(refused.group(1)), 0)
+            self.assertIn("a box signed with a former key of it", one.device("show", GATEWAY))
+            self.assertIn("a box signed with a former key of it", one.request("/devices")[1].decode())
+            # Its certificate is renewed for the successor alone.
+            done = one.agent("renew", "--force", check=False)
+            self.assertEqual((done.returncode, "named its successor" in done.stderr), (1, True), done.stderr)
+
+            # The record of it stands when the collector starts anew: nothing of this depends on what it remembers.
+            one.end("collector")
+            one.run_one("collector")
+            one.until("the collector answers", one.healthy)
+            self.assertIn("is enrolled", one.enroll(one.claim()[1], replace=True).stdout)
+            one.goes_on()
+            self.assertNotIn("another key took", one.status())
+            self.assertNotIn("former key of it", one.device("show", GATEWAY))
             verdict = one.verify()
             self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
 

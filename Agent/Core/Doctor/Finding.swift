@@ -76,6 +76,7 @@ package enum FindingID: String, CaseIterable, Hashable, Sendable {
     case certificateExpiring = "certificate-expiring"
     case certificateName = "certificate-name"
     case notAdmitted = "not-admitted"
+    case keyRefused = "key-refused"
     case clientRival = "client-rival"
     case brokerUnreachable = "broker-unreachable"
     case packetsTooLarge = "packets-too-large"

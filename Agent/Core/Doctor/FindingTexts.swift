@@ -7,7 +7,7 @@ extension FindingID {
             .speedOrParity, .lineSilent, .secondMaster, .addressClash, .unitWrong, .gatewayNoAnswer, .timeoutShort,
             .clientRefused, .registersRefused, .meterSilent, .serialTwice, .directionReversed, .phasesSum,
             .energyPower, .diskReadOnly, .diskFull, .certificateMissing, .certificateExpired, .certificateName,
-            .notAdmitted, .clientRival, .brokerUnreachable, .packetsTooLarge:
+            .notAdmitted, .keyRefused, .clientRival, .brokerUnreachable, .packetsTooLarge:
             .problem
         case .agentNotRunning, .ttyRival, .cycleTooShort, .notCommissioned, .diskSlow, .spoolVolatile,
             .clockUnsynchronised, .clockStepped, .certificateExpiring, .idleCut, .simQuota:
@@ -57,7 +57,7 @@ extension FindingID {
         case .valueStuck: "a value never changes"
         case .diskReadOnly, .diskFull, .diskSlow, .spoolVolatile, .clockUnsynchronised, .clockStepped,
             .certificateMissing, .certificateExpired, .certificateExpiring, .certificateName, .notAdmitted,
-            .clientRival, .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
+            .keyRefused, .clientRival, .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
             // Which of the two speaks of a finding is decided for each: a new one does not compile without a name.
             machineName ?? rawValue
         }
@@ -77,6 +77,7 @@ extension FindingID {
         case .certificateExpiring: "the certificate expires soon"
         case .certificateName: "the certificate is another gateway's"
         case .notAdmitted: "the broker gives this gateway no topic"
+        case .keyRefused: "the collector takes nothing that this key signs"
         case .clientRival: "another client uses this gateway's id"
         case .brokerUnreachable: "the broker is not reached"
         case .packetsTooLarge: "large packets vanish on the way (MTU)"

@@ -1,5 +1,7 @@
 // What the doctor must know of the way to the collector, and its rules: reachable, large packets, idle cuts, volume.
 
+internal import Evidence
+
 /// How connections to the broker ended: the agent's own book of its last sessions.
 package struct UplinkEvidence: Hashable, Sendable {
     package struct Session: Hashable, Sendable {
@@ -20,6 +22,8 @@ package struct UplinkEvidence: Hashable, Sendable {
     package private(set) var reason = ""
     /// Why the broker does not let us have our own topics; nil while it does.
     package private(set) var refusal: String?
+    /// Why the collector takes nothing that our key signs; nil while it does. A number of `RefusalCode`.
+    package private(set) var keyRefusal: UInt64?
     /// Another client seems to use our id.
     package var isRivalled = false
     package private(set) var bytesSent: Int64 = 0
@@ -41,6 +45,9 @@ package struct UplinkEvidence: Hashable, Sendable {
 
     /// The broker answered what we subscribed to.
     package mutating func subscribed(refused reason: String?) { refusal = reason }
+
+    /// A receipt refuses what our key signed, or takes something of it.
+    package mutating func key(refused code: UInt64?) { keyRefusal = code }
 
     /// A receipt, an acknowledgement, any message.
     package mutating func heard(now: Int64) { heardAt = now }
@@ -176,6 +183,7 @@ extension UplinkEvidence {
                     remedy: "Set `mqtt.keep_alive` to \(max(5, least / 2000))s or less, so that the path stays known."))
         }
         if let refusal { found.append(Finding(.notAdmitted, broker, refusal)) }
+        if let keyRefusal { found.append(Finding(.keyRefused, broker, Receipt.Refusal.words(ofKey: keyRefusal))) }
         if isRivalled {
             found.append(Finding(.clientRival, broker, "the broker ends one session after the other: \(reason)"))
         }

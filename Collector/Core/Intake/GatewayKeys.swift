@@ -36,19 +36,69 @@ package struct GatewayKeys: Hashable, Sendable {
         return vouched.receivedAt < vouchedFrom
     }
 
-    /// Whether a certificate may be made for it: it may open a stream. Not for a revoked one, which is asked for before.
+    /// Whether its certificate counts: it may open a stream, or it is asked with for the certificate of the key that took its
+    /// place. Not for a revoked one, which is asked for before.
     package func mayEnrol(_ spki: [UInt8], in gateway: GatewayState?) -> Bool {
-        if let key = keys.first(where: { $0.spki == spki }) { return key.mayOpen }
-        // The one before the last still asks for the last one's certificate: its own key record named it.
-        return gateway?.vouchedKeys.suffix(2).contains { $0.spki == spki } ?? false
+        mayEnrol(KeyID.kid(ofSPKI: spki), isRegistered: isRegistered(spki), succession(in: gateway))
     }
 
     /// The same for the key that `kid` names: a certificate of one that may not is listed as revoked.
     package func mayEnrol(kid: [UInt8], in gateway: GatewayState?) -> Bool {
-        let known = keys.map(\.spki) + (gateway?.vouchedKeys ?? []).map(\.spki)
+        let known = keys.map(\.spki) + (gateway?.vouchedKeys ?? []).filter { $0.kid == kid }.map(\.spki)
         return known.contains {
             KeyID.kid(ofSPKI: $0) == kid && !isRevoked($0, in: gateway) && mayEnrol($0, in: gateway)
         }
+    }
+
+    /// Whether `request` may get a certificate that the owner of `key`, which may enrol, asks for: once it named a successor,
+    /// for that one alone.
+    package func mayRenew(_ request: [UInt8], with key: [UInt8], in gateway: GatewayState?) -> Bool {
+        guard isSuperseded(key, in: gateway) else { return true }
+        return succession(in: gateway).last?.spki == request
+    }
+
+    private func mayEnrol(_ kid: [UInt8], isRegistered: Bool?, _ succession: Succession) -> Bool {
+        if isRegistered == false { return false }
+        if kid == succession.last?.signer { return true }
+        return isRegistered == nil ? kid == succession.last?.kid : !succession.superseded.contains(kid)
+    }
+
+    /// Nil: not registered; false: registered, and not in force.
+    private func isRegistered(_ spki: [UInt8]) -> Bool? { keys.first { $0.spki == spki }?.mayOpen }
+
+    // MARK: - Succession
+
+    /// Who took whose place, as far as it counts.
+    private struct Succession {
+        /// kids. Looked up, never iterated.
+        var superseded: Set<[UInt8]> = []
+        /// Named last: it opens the gateway's next stream.
+        var last: GatewayState.VouchedKey?
+    }
+
+    /// In evidence order. A key that named its successor names no other: whoever has it goes on with an old stream of its
+    /// time, and no key that is named there counts. A key that a later one names again is in force again. What was named
+    /// before keys were ended is void.
+    private func succession(in gateway: GatewayState?) -> Succession {
+        var found = Succession()
+        for each in gateway?.vouchedKeys ?? []
+        where vouchedFrom.map({ each.receivedAt >= $0 }) ?? true && !found.superseded.contains(each.signer) {
+            found.superseded.insert(each.signer)
+            found.superseded.remove(each.kid)
+            found.last = each
+        }
+        return found
+    }
+
+    /// Whether another key took its place: it signs the streams it opened, to where they name the other, and opens none.
+    package func isSuperseded(_ spki: [UInt8], in gateway: GatewayState?) -> Bool {
+        let (kid, succession) = (KeyID.kid(ofSPKI: spki), succession(in: gateway))
+        return isRegistered(spki) == nil ? succession.last?.kid != kid : succession.superseded.contains(kid)
+    }
+
+    /// The key that key records named last, and since when; nil: none is in force by them.
+    package func successor(in gateway: GatewayState?) -> (kid: [UInt8], since: UTCInstant)? {
+        succession(in: gateway).last.map { ($0.kid, $0.receivedAt) }
     }
 
     /// Whether any key of the gateway counts: it may speak to the broker.
@@ -63,9 +113,8 @@ package struct GatewayKeys: Hashable, Sendable {
         func isNamed(_ spki: [UInt8]) -> Bool { KeyID.kid(ofSPKI: spki) == message.kid }
         let vouched = (gateway?.vouchedKeys ?? []).map(\.spki)
         guard let stream = gateway?.stream(place.stream) else {
-            // A revoked key is found too, to be refused by its own code.
-            return keys.first { ($0.mayOpen || $0.isRevoked) && isNamed($0.spki) }?.spki
-                ?? vouched.last.flatMap { isNamed($0) ? $0 : nil }
+            // A revoked or superseded key is found too, to be refused by its own code.
+            return keys.first { ($0.mayOpen || $0.isRevoked) && isNamed($0.spki) }?.spki ?? vouched.last(where: isNamed)
         }
         let period = stream.key(at: place.sequence)
         guard period.kid == message.kid else { return nil }

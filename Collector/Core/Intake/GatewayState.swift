@@ -11,10 +11,17 @@ package struct GatewayState: Hashable, Sendable {
         package let now: StreamID
     }
 
-    /// A key that a key record named, and when that record came.
+    /// A key that a key record named, who signed that record, and when it came.
     struct VouchedKey: Hashable, Sendable {
         let spki: [UInt8]
+        let kid: [UInt8]
+        let signer: [UInt8]
         let receivedAt: UTCInstant
+
+        init(spki: [UInt8], signer: [UInt8], receivedAt: UTCInstant) {
+            (self.spki, self.signer, self.receivedAt) = (spki, signer, receivedAt)
+            kid = KeyID.kid(ofSPKI: spki)
+        }
     }
 
     /// In order of birth, which is evidence order.
@@ -22,7 +29,7 @@ package struct GatewayState: Hashable, Sendable {
     /// Looked up, never iterated.
     var streams: [StreamID: StreamState] = [:]
     package internal(set) var clones: [ClonePair] = []
-    /// Keys that key records named, in evidence order: a rotated gateway opens its next stream with the last one.
+    /// Keys that key records named, in evidence order. Which of them count: ``GatewayKeys``.
     var vouchedKeys: [VouchedKey] = []
     /// By meter, as last seen. Looked up, never iterated.
     var identities: [Identifier: Event.IdentityChanged.Identity] = [:]

@@ -56,7 +56,8 @@ extension IntakeState {
         stream.advance(record, position: position, first: first)
         if case .success(let content) = record.content {
             if case .key(let spki) = content.body {
-                gateway.vouchedKeys.append(.init(spki: spki, receivedAt: record.receivedAt))
+                gateway.vouchedKeys.append(
+                    .init(spki: spki, signer: record.message.kid, receivedAt: record.receivedAt))
             }
             drafts += gateway.identityChanges(in: content, meters: stream.meters).map {
                 Event.identityChanged($0.event).draft(commandID: id, ordinal: Ordinal.identities + $0.ordinal)

@@ -94,12 +94,14 @@ package struct IntakeState: Sendable {
         }
         guard !keys.isRevoked(key, in: state) else { return .refuse(.revokedKey, place) }
         guard isSigned(message, key) else { return .refuse(.badSignature, place) }
-        guard let stream = state?.streams[place.stream] else { return Self.opening(record) }
+        guard let stream = state?.streams[place.stream] else {
+            return Self.opening(record, isSuperseded: keys.isSuperseded(key, in: state))
+        }
         return Self.following(record, stream, held)
     }
 
     /// An authentic record of a stream of which nothing is held.
-    private static func opening(_ record: TakenRecord) -> IntakeOutcome {
+    private static func opening(_ record: TakenRecord, isSuperseded: Bool) -> IntakeOutcome {
         guard record.place.sequence == 1 else { return .notNext(record.place, resendFrom: 1) }
         guard record.place.previous == .zero else { return .refuse(.malformed, record.place) }
         // What is not understood may well be a birth of a later version: it is kept with a finding.
@@ -109,6 +111,7 @@ package struct IntakeState: Sendable {
             case .readings, .note, .key: return .refuse(.notBorn, record.place)
             }
         }
+        guard !isSuperseded else { return .refuse(.supersededKey, record.place) }
         return .append(record, first: 1)
     }
 

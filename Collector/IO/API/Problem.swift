@@ -75,6 +75,8 @@ extension Problem {
         case .streamEnded: "the stream takes nothing more: begin a new one with a birth"
         case .notNext: "send what is missing first"
         case .notBorn: "begin the stream with a birth"
+        case .supersededKey:
+            "another key took this one's place: sign with that one; a box that was put back from a copy enrols again (kilomint-agent enroll --replace)"
         }
     }
 

@@ -29,6 +29,11 @@ struct EnrolmentRefusal: Error, Hashable {
         status: .forbidden,
         text:
             "this key is not the gateway's, or not any more: enrol with a claim code (kilomint-agent enroll --replace)")
+    static let superseded = EnrolmentRefusal(
+        status: .forbidden,
+        text:
+            "this key named its successor: a certificate is made for that one alone; a box that was put back from a copy enrols with a claim code (kilomint-agent enroll --replace)"
+    )
     static let revoked = EnrolmentRefusal(
         status: .forbidden,
         text: "this gateway's key is revoked: ask the operator for a claim code, then kilomint-agent enroll --replace")

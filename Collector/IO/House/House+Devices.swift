@@ -102,26 +102,56 @@ extension House {
         readAttempts(of: id)
         let board = gateways.gateway(id)
         let claim = state.registry.claim(of: id, at: instant)
-        let key = state.registry.standingKey(of: id, at: instant)
+        let keys = state.registry.gatewayKeys(id, at: instant)
+        let key = keyInForce(id, keys, at: instant)
         let revocation = state.registry.revocation(of: id, at: instant)
-        let isEnrolled = state.registry.gatewayKeys(id, at: instant)?.maySpeak(intake.gateway(id)) == true
+        let isEnrolled = keys?.maySpeak(intake.gateway(id)) == true
         let meters = state.registry.meters(of: id, at: instant).map { meter($0, board, points[$0.id], at: instant) }
         return DeviceStatus(
             gateway: id, entity: known.entity,
             stage: stage(claim, isEnrolled: isEnrolled, isRevoked: revocation != nil, board, at: instant),
             claimExpires: claim.flatMap { $0.boundKey == nil ? $0.claim.expires : nil },
             wrongSecrets: claim.map { attempts.wrongSecrets(id, claim: $0.id) } ?? 0,
-            kid: isEnrolled ? key.map { KeyID.kid(ofSPKI: $0.spki).hex } : nil, keySince: isEnrolled ? key?.since : nil,
+            kid: isEnrolled ? key?.kid.hex : nil, keySince: isEnrolled ? key?.since : nil,
             certificateUntil: issued(to: id)?.notAfter, isLetIn: roster.map { $0.known.contains(id) },
             records: board?.records ?? 0, lastRecordAt: board?.lastRecordAt,
             stream: intake.gateway(id)?.open?.description, receiptedThrough: receipted[id],
             heldThrough: (heldReceipts[id] ?? nil)?.durableThrough,
-            reason: isEnrolled ? dispute(id) : revocation?.reason, configuration: commandLine(id), meters: meters)
+            reason: isEnrolled ? dispute(id, since: key?.since, at: instant) : revocation?.reason,
+            configuration: commandLine(id), meters: meters)
     }
 
-    /// Why nothing of it settles although it speaks.
-    private func dispute(_ gateway: Identifier) -> String? {
-        isDisputed(gateway) ? "two boxes sign with its key: find the copy; nothing settles until a person decides" : nil
+    /// The key that opens its next stream: registered, bound, or named by a key record since.
+    private func keyInForce(
+        _ gateway: Identifier, _ keys: GatewayKeys?, at instant: UTCInstant
+    ) -> (kid: [UInt8], since: UTCInstant)? {
+        let standing = state.registry.standingKey(of: gateway, at: instant).map {
+            (kid: KeyID.kid(ofSPKI: $0.spki), since: $0.since)
+        }
+        guard let named = keys?.successor(in: intake.gateway(gateway)) else { return standing }
+        return standing.map { $0.since > named.since } == true ? standing : named
+    }
+
+    /// How long people are told of a former key that tried to open a stream, house ms.
+    private static let supersededShownFor: Int64 = 7 * 86_400_000
+
+    /// Why nothing of it settles although it speaks, or who speaks in its name.
+    private func dispute(_ gateway: Identifier, since: UTCInstant?, at instant: UTCInstant) -> String? {
+        var reasons: [String] = []
+        if isDisputed(gateway) {
+            reasons.append("two boxes sign with its key: find the copy; nothing settles until a person decides")
+        }
+        // A key bound or named since then is somebody's answer to it.
+        if let tried = supersededAt[gateway], instant < tried + Self.supersededShownFor,
+            since.map({ $0 < tried }) ?? true
+        {
+            reasons.append(
+                """
+                at \(tried.toTheMinute) a box signed with a former key of it, and was refused: a copy, or the box \
+                itself put back from a backup? Find it; the right one enrols with a new claim (kilomint-agent enroll --replace)
+                """)
+        }
+        return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
     }
 
     private func meter(

@@ -93,6 +93,10 @@ extension House {
             renewed = try state.registry.renewal(gateway, request: request, at: instant, check: isRawSigned)
         } catch { throw EnrolmentRefusal(error) }
         guard !isExpired || renewed == key else { throw EnrolmentRefusal.unknownKey }
+        let keys = state.registry.gatewayKeys(gateway, at: instant + 1)
+        guard keys?.mayRenew(renewed, with: key, in: intake.gateway(gateway)) == true else {
+            throw EnrolmentRefusal.superseded
+        }
         return renewed
     }
 

@@ -99,6 +99,7 @@ extension House {
                     gateway: fork.gateway, stream: fork.stream, state: .forked,
                     reason: "two records at \(fork.sequence)"))
             batch.intake.apply(Event.streamForked(fork))
+        case .refuse(.supersededKey, _): supersededAt[delivery.gateway] = delivery.receivedAt
         case .duplicate, .notNext, .refuse: break
         }
         batch.outcomes.append(outcome)

@@ -37,6 +37,8 @@ actor House {
     var keyCache = KeyCache()
     var receipts = ReceiptSchedule()
     var refusals = RefusalCounter()
+    /// When a gateway's former key last tried to open a stream, in the house's time; news for people.
+    var supersededAt: [Identifier: UTCInstant] = [:]
     var gateways = GatewayBoard()
     var admission: Admission
     var ledger = Ledger()

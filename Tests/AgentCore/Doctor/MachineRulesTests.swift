@@ -162,6 +162,13 @@ struct MachineRulesTests {
         #expect(ids() == [])
         evidence.isRivalled = true
         #expect(ids() == [.clientRival])
+        evidence.isRivalled = false
+        evidence.key(refused: 14)
+        let found = evidence.findings(broker: "b", keepAlive: 30_000, quota: nil, now: 0)
+        #expect(found.map(\.id) == [.keyRefused])
+        #expect(found[0].evidence.contains("put back from a copy") && found[0].remedy.contains("enroll --replace"))
+        evidence.key(refused: nil)
+        #expect(ids() == [])
     }
 
     @Test func failuresAndVolume() {

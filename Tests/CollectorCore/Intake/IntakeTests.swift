@@ -151,19 +151,6 @@ struct IntakeTests {
         #expect(code("gateway-1", unchained, keys) == .malformed)
     }
 
-    /// A gateway whose key was rotated opens its next stream with the new one; the first one does too while registered.
-    @Test func opensTheNextStreamWithTheRotatedKey() {
-        var collector = TestCollector([TestKey("first")])
-        var old = TestStream(Self.gateway, 1, key: TestKey("first"))
-        _ = collector.deliver(Self.gateway, old.record(1))
-        _ = collector.deliver(Self.gateway, old.record(2, .key(TestKey("next").spki)))
-        var new = TestStream(Self.gateway, 2, key: TestKey("next"))
-        guard case .append = collector.deliver(Self.gateway, new.record(1)) else {
-            Issue.record("the rotated key does not open a stream")
-            return
-        }
-    }
-
     /// Nothing that comes from the wire traps, and nothing damaged is taken.
     @Test(arguments: 0..<60 as Range<UInt64>)
     func survivesDamage(seed: UInt64) {

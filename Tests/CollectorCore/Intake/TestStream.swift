@@ -122,7 +122,7 @@ struct TestCollector {
     private(set) var evidence: [(message: SignedMessage, receivedAt: UTCInstant)] = []
     private(set) var journal: [JournalDraft] = []
     private var identities: [StreamID: [UInt64: Digest]] = [:]
-    let keys: GatewayKeys
+    var keys: GatewayKeys
     let clock: HouseClock
     var now = TestStream.start
 
