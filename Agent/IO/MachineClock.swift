@@ -1,6 +1,6 @@
 // The only place of the agent that reads a clock. House time goes into records, real time into waiting.
 
-internal import CLinux
+internal import AgentCore
 package import Evidence
 internal import Glibc
 internal import Keys
@@ -80,14 +80,24 @@ package struct MachineClock: Sendable {
             sync: sync, errorMilliseconds: error, boot: boot, uptimeMilliseconds: moment.uptime, utc: moment.utc)
     }
 
-    /// Synchronised if the kernel's clock is disciplined (adjtimex); informative if the year at least is believable.
+    /// Synchronised if the kernel's clock is disciplined; informative if the year at least is believable; unknown too
+    /// where the kernel is not let to say.
     private func quality(_ utc: UTCInstant) -> (sync: Int, errorMilliseconds: UInt64) {
         guard case .real = house else { return (2, 0) }
-        var state = timex()
-        let result = adjtimex(&state)
-        let error = UInt64(max(0, state.maxerror) / 1000)
-        if result >= 0, result != TIME_ERROR, state.status & STA_UNSYNC == 0 { return (2, error) }
-        return (utc.milliseconds > 1_700_000_000_000 ? 1 : 0, error)
+        let (quality, error) = MachineFactsReader.clockQuality
+        let sync =
+            switch quality {
+            case .synchronised: 2
+            case .unsynchronised: utc.milliseconds > 1_700_000_000_000 ? 1 : 0
+            case .unknown: 0
+            }
+        return (sync, UInt64(error))
+    }
+
+    /// What this process is let to know of the kernel's clock, where that is nothing.
+    var findings: [Finding] {
+        guard case .real = house, case .unknown(let reason) = MachineFactsReader.clockQuality.quality else { return [] }
+        return [Finding(.clockUnknown, "", "the running agent asks adjtimex: \(reason)")]
     }
 
     /// CLOCK_BOOTTIME and CLOCK_REALTIME of one moment: read again when something came between.

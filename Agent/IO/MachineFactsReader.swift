@@ -158,15 +158,23 @@ package struct MachineFactsReader {
 
     // MARK: Clock
 
-    /// The kernel's clock now (adjtimex(2)).
-    package static var clock: ClockFacts {
+    /// What the kernel says of its clock (adjtimex(2)): asked, never set.
+    static var clockQuality: (quality: ClockFacts.Quality, errorMilliseconds: Int64) {
         var state = timex()
         let result = adjtimex(&state)
+        // Refused by a filter: nothing of `state` was filled in.
+        guard result >= 0 else { return (.unknown(String(cString: strerror(errno))), 0) }
+        let isSynchronised = result != TIME_ERROR && state.status & STA_UNSYNC == 0
+        return (isSynchronised ? .synchronised : .unsynchronised, Int64(max(0, state.maxerror) / 1000))
+    }
+
+    /// The kernel's clock now.
+    package static var clock: ClockFacts {
+        let (quality, error) = clockQuality
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return ClockFacts(
-            isSynchronised: result >= 0 && result != TIME_ERROR && state.status & STA_UNSYNC == 0,
-            errorMilliseconds: Int64(max(0, state.maxerror) / 1000),
+            quality: quality, errorMilliseconds: error,
             now: UTCInstant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000))
     }
 

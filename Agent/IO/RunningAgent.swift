@@ -83,7 +83,12 @@ package enum RunningAgent {
         var figures = AgentFigures()
         figures.gateway = settings.gateway.text
         board.set(figures)
-        let listener = try ControlSocket.listen(settings.control, access: settings.access)
+        let listening = try ControlSocket.listen(settings.control, access: settings.access)
+        if let remark = listening.remark {
+            log.line(.warning, "control socket for the agent's own user alone", [("problem", remark)])
+            board.update { $0.controlProblem = remark }
+        }
+        let listener = listening.descriptor
         _ = try WorkerThread("control") {
             ControlServer(listener: listener, context: context, log: log).run(stop: stop)
         }

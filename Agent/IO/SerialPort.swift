@@ -16,8 +16,9 @@ enum SerialPort {
         let device = line.device
         let descriptor = Glibc.open(device, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else {
-            let hint = errno == EACCES ? "; is the user in the group dialout?" : ""
-            throw OpenError(description: "cannot open \(device): \(reason())\(hint)")
+            let code = errno
+            throw OpenError(
+                description: "cannot open \(device): \(String(cString: strerror(code)))\(hint(code, device))")
         }
         // Closes the descriptor on every way out but the last.
         let wire = Wire(descriptor: descriptor, character: line.characterNanoseconds)
@@ -35,6 +36,17 @@ enum SerialPort {
         askForLittleDelay(descriptor)
         tcflush(descriptor, TCIOFLUSH)
         return Opened(wire: wire, remark: remark)
+    }
+
+    /// EACCES is the node's own mode, EPERM the service's list of devices (systemd.resource-control(5)).
+    static func hint(_ code: Int32, _ device: String) -> String {
+        switch code {
+        case EACCES: "; is the user in the group dialout?"
+        case EPERM:
+            "; under systemd the unit's DeviceAllow does not name this kind: sudo systemctl edit kilomint-agent, [Service], "
+                + "DeviceAllow=\(DeviceKind.allowed(for: device) ?? device) rw, and restart it"
+        default: ""
+        }
     }
 
     /// - Returns: what to tell when the driver did not take all of it.

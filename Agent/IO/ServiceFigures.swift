@@ -13,6 +13,8 @@ struct ServiceFigures: Hashable, Sendable {
     var refusal: String?
     /// Why the key's store does not sign; nil while it does.
     var signerProblem: String?
+    /// Why `control_group` may not call; nil when it may.
+    var controlProblem: String?
     /// Keys of the configuration file whose new value waits for a restart.
     var restartNeeded: [String] = []
 
@@ -25,6 +27,7 @@ struct ServiceFigures: Hashable, Sendable {
             "\"version\":\(StatusBoard.quoted(agentVersion))", "\"uptime_s\":\(uptimeSeconds)", "\"ready\":\(isReady)",
             "\"reloads\":\(reloads)", "\"reloads_refused\":\(refusals)",
             "\"key_problem\":\(signerProblem.map(StatusBoard.quoted) ?? "null")",
+            "\"control_problem\":\(controlProblem.map(StatusBoard.quoted) ?? "null")",
             "\"reload_refused_because\":\(refusal.map(StatusBoard.quoted) ?? "null")",
             "\"restart_needed\":[\(restartNeeded.map(StatusBoard.quoted).joined(separator: ","))]",
         ]
@@ -35,6 +38,7 @@ struct ServiceFigures: Hashable, Sendable {
         var lines: [String] = []
         if !isReady { lines.append("starting   the first birth waits for meters to say who they are") }
         if let signerProblem { lines.append("key        DOES NOT SIGN, nothing is stored: \(signerProblem)") }
+        if let controlProblem { lines.append("control    NOT FOR THE GROUP: \(controlProblem)") }
         if let refusal { lines.append("reload     REFUSED, the old configuration goes on: \(refusal)") }
         if !restartNeeded.isEmpty {
             lines.append("restart    needed for what changed in: \(restartNeeded.joined(separator: ", "))")

@@ -13,6 +13,7 @@ internal import Testing
     private final class Desk {
         let place: TemporaryDirectory
         let path: String
+        let remark: String?
         let stop = Mailbox<Never>(itemsMax: 1)
         let thread: WorkerThread
 
@@ -22,8 +23,9 @@ internal import Testing
             let recorder = Recorder(clock: try MachineClock(house: .real), meters: [])
             let context = ControlContext(
                 settings: nil, desk: BusDesk(), board: StatusBoard(recorder: recorder, buses: []))
-            let listener = try ControlSocket.listen(path, access: access)
-            let stop = stop
+            let listening = try ControlSocket.listen(path, access: access)
+            remark = listening.remark
+            let (listener, stop) = (listening.descriptor, stop)
             thread = try WorkerThread("control") {
                 ControlServer(listener: listener, context: context, log: Log(write: { _ in })).run(stop: stop)
             }
@@ -177,8 +179,14 @@ internal import Testing
         access.group = ControlAccess.Group(name: String(getgid()))
         let open = try Desk(access: access)
         #expect(try mode(open.path) == 0o660)
+        #expect(open.remark == nil)
+        // Whom it cannot be given to may not call, the owner may, and somebody is told.
         access.group = ControlAccess.Group(name: "no-such-group-here")
-        #expect(throws: SystemError.self) { try Desk(access: access) }
+        let owners = try Desk(access: access)
+        #expect(try mode(owners.path) == 0o600)
+        #expect(owners.remark?.contains("groupadd --system no-such-group-here") == true)
+        #expect(throws: ControlSocket.Failure.self) { try owners.ask(ControlRequest("nothing")) }
+        #expect(!(try owners.ask(ControlRequest("status"))).isEmpty)
         #expect(throws: ControlSocket.Failure.self) {
             try ControlSocket.ask(closed.place.file("nobody.sock"), ControlRequest("status")) { _ in true }
         }

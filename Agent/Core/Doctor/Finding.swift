@@ -68,6 +68,7 @@ package enum FindingID: String, CaseIterable, Hashable, Sendable {
     case diskFull = "disk-full"
     case diskSlow = "disk-slow"
     case spoolVolatile = "spool-volatile"
+    case clockUnknown = "clock-unknown"
     case clockUnsynchronised = "clock-unsynchronised"
     case clockStepped = "clock-stepped"
     // The way to the collector

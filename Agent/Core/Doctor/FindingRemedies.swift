@@ -69,6 +69,9 @@ extension FindingID {
         case .diskFull: "Make room; reading goes on, but what memory cannot hold is lost."
         case .diskSlow: "Use an industrial card or eMMC; raise `commit` so that it is written less often."
         case .spoolVolatile: "Put `spool.path` on the flash: a power cut would take everything not receipted."
+        case .clockUnknown:
+            "No reading counts. The unit must not have ProtectClock=yes and must have SystemCallFilter=adjtimex "
+                + "clock_adjtime clock_adjtime64, as the shipped one has: systemctl cat kilomint-agent."
         case .clockUnsynchronised:
             "Let the machine reach a time server (UDP 123 outbound): timedatectl. Readings count once it has."
         case .clockStepped:

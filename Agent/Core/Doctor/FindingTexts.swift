@@ -6,8 +6,8 @@ extension FindingID {
         case .spoolRefuses, .busNotOpen, .ttyMissing, .ttyHeld, .ttyPermission, .echoUnexpected, .echoMissing,
             .speedOrParity, .lineSilent, .secondMaster, .addressClash, .unitWrong, .gatewayNoAnswer, .timeoutShort,
             .clientRefused, .registersRefused, .meterSilent, .serialTwice, .directionReversed, .phasesSum,
-            .energyPower, .diskReadOnly, .diskFull, .certificateMissing, .certificateExpired, .certificateName,
-            .notAdmitted, .keyRefused, .clientRival, .brokerUnreachable, .packetsTooLarge:
+            .energyPower, .diskReadOnly, .diskFull, .clockUnknown, .certificateMissing, .certificateExpired,
+            .certificateName, .notAdmitted, .keyRefused, .clientRival, .brokerUnreachable, .packetsTooLarge:
             .problem
         case .agentNotRunning, .ttyRival, .cycleTooShort, .notCommissioned, .diskSlow, .spoolVolatile,
             .clockUnsynchronised, .clockStepped, .certificateExpiring, .idleCut, .simQuota:
@@ -55,7 +55,7 @@ extension FindingID {
         case .voltageOdd: "the voltage is not plausible"
         case .frequencyOdd: "the frequency is not plausible"
         case .valueStuck: "a value never changes"
-        case .diskReadOnly, .diskFull, .diskSlow, .spoolVolatile, .clockUnsynchronised, .clockStepped,
+        case .diskReadOnly, .diskFull, .diskSlow, .spoolVolatile, .clockUnknown, .clockUnsynchronised, .clockStepped,
             .certificateMissing, .certificateExpired, .certificateExpiring, .certificateName, .notAdmitted,
             .keyRefused, .clientRival, .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
             // Which of the two speaks of a finding is decided for each: a new one does not compile without a name.
@@ -70,6 +70,7 @@ extension FindingID {
         case .diskFull: "the spool's disk is full"
         case .diskSlow: "the spool's disk is slow"
         case .spoolVolatile: "the spool does not survive a restart"
+        case .clockUnknown: "the kernel does not say how good the clock is"
         case .clockUnsynchronised: "the clock is not synchronised"
         case .clockStepped: "the clock was stepped"
         case .certificateMissing: "a certificate is missing"

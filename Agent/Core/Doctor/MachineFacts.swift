@@ -63,15 +63,23 @@ package struct DiskFacts: Hashable, Sendable {
 
 /// The kernel's clock.
 package struct ClockFacts: Hashable, Sendable {
-    package var isSynchronised: Bool
+    package enum Quality: Hashable, Sendable {
+        case synchronised
+        case unsynchronised
+        /// The kernel does not say: why.
+        case unknown(String)
+    }
+
+    package var quality: Quality
+    /// As the kernel estimates it; 0 where it does not say.
     package var errorMilliseconds: Int64
     package var now: UTCInstant
     /// Steps that the agent saw since it started, and the largest of them, milliseconds.
     package var steps = 0
     package var stepMillisecondsMax: Int64 = 0
 
-    package init(isSynchronised: Bool, errorMilliseconds: Int64, now: UTCInstant) {
-        self.isSynchronised = isSynchronised
+    package init(quality: Quality, errorMilliseconds: Int64, now: UTCInstant) {
+        self.quality = quality
         self.errorMilliseconds = errorMilliseconds
         self.now = now
     }

@@ -113,11 +113,14 @@ extension ClockFacts {
 
     var findings: [Finding] {
         var found: [Finding] = []
-        if !isSynchronised {
+        switch quality {
+        case .synchronised: break
+        case .unsynchronised:
             found.append(
                 Finding(
                     .clockUnsynchronised, "",
                     "the kernel says so; it shows \(now), and may be wrong by \(errorMilliseconds) ms or more"))
+        case .unknown(let reason): found.append(Finding(.clockUnknown, "", "adjtimex: \(reason)"))
         }
         return found + Self.stepFindings(steps, largest: stepMillisecondsMax)
     }

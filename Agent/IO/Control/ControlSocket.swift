@@ -26,10 +26,19 @@ package enum ControlSocket {
         }
     }
 
-    /// Listens at `path`.
+    package struct Listening {
+        package let descriptor: Int32
+        /// Why the configured group may not call, and what to do; nil when all is as configured.
+        package let remark: String?
+    }
+
+    /// Listens at `path`. A group that it cannot be given to is a remark, and then the owner alone may call: who may look
+    /// is no reason to stop reading.
     ///
-    /// - Throws: ``SystemError``, also for a path longer than 107 bytes and a group that is not there.
-    package static func listen(_ path: String, access: ControlAccess = ControlAccess()) throws(SystemError) -> Int32 {
+    /// - Throws: ``SystemError``, also for a path longer than 107 bytes.
+    package static func listen(
+        _ path: String, access: ControlAccess = ControlAccess()
+    ) throws(SystemError) -> Listening {
         let descriptor = try open(nonBlocking: true)
         // A socket left by a killed agent; the spool's lock has shown that nobody else runs here.
         unlink(path)
@@ -39,19 +48,32 @@ package enum ControlSocket {
         umask(before)
         do throws(SystemError) {
             guard isBound else { throw SystemError("listen on \(path)") }
-            if let group = access.group {
-                guard chown(path, uid_t.max, try group.number) == 0 else {
-                    throw SystemError("give \(path) to the group \(group.name) (is the agent's user in it?)")
-                }
-            }
-            guard chmod(path, access.mode) == 0, Glibc.listen(descriptor, backlog) == 0 else {
+            let remark = access.group.flatMap { give(path, to: $0) }
+            guard chmod(path, remark == nil ? access.mode : 0o600) == 0, Glibc.listen(descriptor, backlog) == 0 else {
                 throw SystemError("listen on \(path)")
             }
+            return Listening(descriptor: descriptor, remark: remark)
         } catch {
             close(descriptor)
             throw error
         }
-        return descriptor
+    }
+
+    /// - Returns: why not, and what to do.
+    private static func give(_ path: String, to group: ControlAccess.Group) -> String? {
+        let number: gid_t
+        do throws(SystemError) { number = try group.number } catch {
+            return
+                "\(error.description): make it (groupadd --system \(group.name)), add the agent's user, restart the agent"
+        }
+        guard chown(path, uid_t.max, number) != 0 else { return nil }
+        let code = errno
+        let error = SystemError("give \(path) to the group \(group.name)", code: code)
+        // One code for two reasons: not in the group, or no unit lets it.
+        let remedy =
+            "add the agent's user to it (usermod -aG \(group.name) kilomint-agent) and restart the agent; under systemd its "
+            + "unit needs SystemCallFilter=@chown, as the shipped one has"
+        return code == EPERM ? "\(error.description): \(remedy)" : error.description
     }
 
     /// Asks a running agent and hands on each line of its answer but the last.

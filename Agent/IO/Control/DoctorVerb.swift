@@ -13,6 +13,7 @@ extension ControlVerb {
             (settings?.buses ?? []).flatMap(\.meters).map { ($0.id, $0.role) }, uniquingKeysWith: { first, _ in first })
         let recent = RecentSeries(context.recentRecords(), statuses.flatMap(\.plan.meters), roles: roles)
         var findings = board.doctorFindings + InstallationChecks.findings(recent.meters)
+        findings += context.clock?.findings ?? []
         if let mqtt = settings?.mqtt {
             findings += board.snapshot.figures.evidence.findings(
                 broker: "\(mqtt.host):\(mqtt.port)", keepAlive: Int64(mqtt.keepAliveSeconds) * 1_000,

@@ -25,7 +25,7 @@ private func disk(_ change: (inout DiskFacts) -> Void) -> MachineFacts {
 
 private func clock(_ change: (inout ClockFacts) -> Void) -> MachineFacts {
     var facts = MachineFacts()
-    var clock = ClockFacts(isSynchronised: true, errorMilliseconds: 20, now: now)
+    var clock = ClockFacts(quality: .synchronised, errorMilliseconds: 20, now: now)
     change(&clock)
     facts.clock = clock
     return facts
@@ -83,7 +83,11 @@ struct MachineRulesTests {
         (disk { $0.freeBytes = 1 << 20 }, [.diskFull], "1 MiB are free"),
         (disk { $0.freeBytes = 1 << 27 }, [.diskFull], "128 MiB are free, but the spool may grow by 256 MiB"),
         (disk { $0.syncMilliseconds = 2_001 }, [.diskSlow], "2001 ms"), (disk { $0.syncMilliseconds = 2_000 }, [], ""),
-        (clock { _ in }, [], ""), (clock { $0.isSynchronised = false }, [.clockUnsynchronised], "20 ms"),
+        (clock { _ in }, [], ""), (clock { $0.quality = .unsynchronised }, [.clockUnsynchronised], "20 ms"),
+        (
+            clock { $0.quality = .unknown("Operation not permitted") }, [.clockUnknown],
+            "adjtimex: Operation not permitted"
+        ),
         (clock { $0.steps = 1 }, [], ""),
         (
             clock {
