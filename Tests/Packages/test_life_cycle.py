@@ -26,7 +26,8 @@ AGENT = pathlib.Path(os.environ.get("KILOMINT_AGENT_STATIC", ROOT / ".build/agen
 # Packages that are built already, of release programs; None: they are built here, of those of the test build.
 DEBS = os.environ.get("KILOMINT_DEBS")
 AGENT_BYTES_MAX = 12 << 20
-UNITS = ("kilomint-agent.service", "kilomint-agent-renew.service", "kilomint-agent-renew.timer", "kilomint-collector.service")
+UNITS = ("kilomint-agent.service", "kilomint-agent-renew.service", "kilomint-agent-renew.timer", "kilomint-collector.service",
+         "kilomint-crl.path", "kilomint-crl.service")
 EXPOSURE_MAX = 20  # tenths, of systemd-analyze security
 OLD = "0.0.9"
 
@@ -186,6 +187,15 @@ class Installed(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
             if path.suffix == ".service":
                 sh("systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE_MAX}", "--no-pager", path)
+
+    def test_the_broker_is_told_of_the_list_where_the_collector_may_write_it(self):
+        """Off until an administrator says so; watched, writable and documented is one and the same place."""
+        units = self.root.at("lib/systemd/system")
+        watched = re.search(r"(?m)^PathChanged=(.*)$", (units / "kilomint-crl.path").read_text()).group(1)
+        writable = re.search(r"(?m)^ReadWritePaths=-(.*)$", (units / "kilomint-collector.service").read_text()).group(1)
+        self.assertEqual(str(pathlib.Path(watched).parent), writable)
+        self.assertIn(f"enrolment.crl_file: {watched}", self.root.at("usr/share/doc/kilomint-collector/collector.md").read_text())
+        self.assertFalse(list(self.root.at("etc/systemd/system").rglob("kilomint-crl*")))
 
     def test_a_wrong_unit_would_be_seen(self):
         unit = self.root.at("lib/systemd/system/kilomint-wrong.service")
