@@ -86,6 +86,12 @@ class Browser:
     def press(self, selector):
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
 
+    def choose(self, selector, *paths):
+        """Files for an input, as a person picks them."""
+        document = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
+
     def size(self, width, height):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 

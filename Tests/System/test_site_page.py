@@ -43,9 +43,7 @@ class SitePage(unittest.TestCase):
             self.step(page, "now", "Registered")
             draft = one.dir / "page.draft"
             draft.write_bytes(base64.b64decode(page.run("document.querySelector('a[download]').href").split(",", 1)[1]))
-            for name in ("root", "person-a", "person-b"):
-                one.device("sign", draft, *one.keys(name))
-            one.device("submit", draft, *one.base())
+            self.comes_back_signed(one, page, draft)
             self.step(page, "done", "Claimed")
             self.step(page, "now", "Enrolled")
             self.becomes_alive(one, page, code)
@@ -55,6 +53,41 @@ class SitePage(unittest.TestCase):
             self.shoot(page, "devices")
             page.open(f"{one.url}/gateways/{house.GATEWAY}")
             self.shoot(page, "gateway")
+
+    def comes_back_signed(self, one, page, draft):
+        """Three sign copies of their own; they come back on the page that made the draft, with the operator's token."""
+        copies = []
+        for name in ("root", "person-a", "person-b"):
+            copies.append(one.dir / f"{name}.draft")
+            copies[-1].write_bytes(draft.read_bytes())
+            one.device("sign", copies[-1], *one.keys(name))
+        said = lambda words: page.until(f"document.querySelector('#signed .warnings:not([hidden])')?.textContent.includes({words!r})")
+        page.press("#signed button")
+        said("choose the file that was signed")
+        page.choose("#signed input[type=file]", *copies)
+        page.press("#signed button")
+        said("A token is needed")
+        page.fill(token="not-the-operators-token")
+        page.press("#signed button")
+        said("A token is needed")
+        token = (one.dir / "keys/operator.token").read_text().strip()
+        page.fill(token=token)
+        page.choose("#signed input[type=file]", draft)
+        page.press("#signed button")
+        said("Nobody has signed it")
+        page.choose("#signed input[type=file]", *copies[:2])
+        page.press("#signed button")
+        said("Not all of it is taken")
+        self.assertIn("dual control", page.run("document.querySelector('#signed .taken').textContent"))
+        self.shoot(page, "refused")
+        # The last copy is pasted; what stands already is left as it is.
+        page.choose("#signed input[type=file]", *copies[:2])
+        page.fill(pasted=base64.b64encode(copies[2].read_bytes()).decode())
+        page.press("#signed button")
+        page.until("[...document.querySelectorAll('#signed .taken strong')].some((each) => each.textContent === 'stood already')")
+        states = page.run("[...document.querySelectorAll('#signed .taken strong')].map((each) => each.textContent)")
+        self.assertEqual(set(states), {"taken", "stood already"})
+        self.shoot(page, "handed-in")
 
     def becomes_alive(self, one, page, code):
         # The inverter is not registered: the agent reads what its own file names, the house asks about the meter it knows.

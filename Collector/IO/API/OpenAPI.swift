@@ -97,6 +97,7 @@ enum OpenAPI {
         Operation(
             "post", "/devices/new", .viewer, "The form filled in: a draft to sign, or the form with what is wrong",
             body: .form, answer: "text/html"),
+        Operation("post", "/devices/draft", .operator, "Signed copies of a draft, handed in on the page", body: .bytes),
         Operation("get", "/gateways/{gateway}", .viewer, "A gateway's page", answer: "text/html"),
         Operation(
             "get", "/gateways/{gateway}/fragment", .viewer, "A gateway's page's changing part", answer: "text/html"),

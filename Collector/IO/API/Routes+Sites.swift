@@ -34,6 +34,12 @@ extension HouseRoutes {
             guard form.errors.isEmpty else { return Answer.page(SitePage.form(form), status: .unprocessableContent) }
             return Answer.page(form.registrations.isEmpty ? SitePage.form(form) : SitePage.draft(form))
         }
+        // What persons signed elsewhere comes back: taken as `device submit` hands it in, one registration after the other.
+        post(router, "/devices/draft", .operator, bytesMax: SignedDrafts.bytesMax) { body, request, _ in
+            try Self.requireOwnPage(request)
+            let outcome = try await house.submit(try SignedDrafts(body).joined)
+            return Answer.json(outcome.json, status: outcome.isWhole ? .ok : .unprocessableContent)
+        }
         // One that is not registered yet is waited for.
         view(router, "/gateways/:gateway") { _, context in
             let gateway = try identifier(context, "gateway")

@@ -15,14 +15,14 @@ enum ConsoleAssets {
         .clock time { color: var(--ink); }
         .tag { border: 1px solid var(--line); border-radius: 999px; padding: 1px 9px; margin-left: 6px; font-size: 12.5px; }
         .warnings { list-style: none; margin: 0 0 18px; padding: 10px 14px; border-left: 3px solid var(--amber); background: var(--amber-soft); border-radius: 0 6px 6px 0; }
-        .stations { list-style: none; display: grid; grid-template-columns: repeat(6, 1fr); gap: 0; margin: 0 0 26px; padding: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
+        .stations { list-style: none; display: grid; grid-template-columns: repeat(6, minmax(max-content, 1fr)); gap: 0; margin: 0 0 26px; padding: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
         .stations li { padding: 14px 14px 13px 16px; border-left: 1px solid var(--line); position: relative; min-width: 0; }
         .stations li:first-child { border-left: 0; }
         .stations li + li::before { content: ""; position: absolute; left: -5px; top: 22px; width: 8px; height: 8px; background: var(--card); border-top: 1px solid var(--line); border-right: 1px solid var(--line); transform: rotate(45deg); }
         .stations h2 { margin: 0 0 2px; font-size: 12.5px; font-weight: 500; color: var(--soft); }
-        .figure { margin: 0; line-height: 1.3; font-size: 21px; font-weight: 600; letter-spacing: -0.01em; }
+        .figure { margin: 0; white-space: nowrap; line-height: 1.3; font-size: 21px; font-weight: 600; letter-spacing: -0.01em; }
         .figure span { white-space: nowrap; font-size: 12.5px; font-weight: 400; color: var(--soft); letter-spacing: 0; }
-        .detail { margin: 3px 0 0; font-size: 12.5px; color: var(--soft); overflow-wrap: anywhere; }
+        .detail { contain: inline-size; margin: 3px 0 0; font-size: 12.5px; color: var(--soft); overflow-wrap: anywhere; }
         .alert .figure { color: var(--amber); }
         .bar { display: block; height: 3px; border-radius: 2px; background: var(--line); margin-top: 6px; overflow: hidden; }
         .bar i { display: block; height: 100%; background: var(--mint); }
@@ -68,10 +68,11 @@ enum ConsoleAssets {
         .dot { display: inline-block; width: 7px; height: 7px; border-radius: 50%; background: var(--amber); margin-left: 8px; vertical-align: 1px; }
         .dot.on { background: var(--mint); }
         td[data-label="Gateway"] span { white-space: nowrap; }
-        @media (max-width: 860px) { .stations { grid-template-columns: repeat(3, 1fr); } .stations li:nth-child(3n+1) { border-left: 0; } .stations li:nth-child(n+4) { border-top: 1px solid var(--line); } .stations li::before { display: none; } }
+        @media (max-width: 860px) { .stations { grid-template-columns: repeat(3, minmax(max-content, 1fr)); } .stations li:nth-child(3n+1) { border-left: 0; } .stations li:nth-child(n+4) { border-top: 1px solid var(--line); } .stations li::before { display: none; } }
         @media (max-width: 620px) {
           main { padding: 18px 14px 40px; }
-          .stations { grid-template-columns: 1fr 1fr; }
+          .stations { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+          .figure { white-space: normal; }
           .stations li:nth-child(3n+1) { border-left: 1px solid var(--line); }
           .stations li:nth-child(odd) { border-left: 0; }
           .stations li:nth-child(n+3) { border-top: 1px solid var(--line); }

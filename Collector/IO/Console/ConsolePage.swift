@@ -227,8 +227,12 @@ enum ConsolePage {
         return (isNegative ? "−" : "") + grouped(whole) + "." + digits.suffix(6)
     }
 
-    /// Three decimals, cut off: for figures at a glance; tables have all six.
-    static func shortMoney(_ minorUnits: String) -> String { String(money(minorUnits).dropLast(3)) }
+    /// Three decimals, from a thousand units on one, from a hundred thousand on none, cut off: for figures at a glance; tables
+    /// have all six.
+    static func shortMoney(_ minorUnits: String) -> String {
+        let digits = minorUnits.count { $0 != "-" }
+        return String(money(minorUnits).dropLast(digits > 11 ? 7 : digits > 9 ? 5 : 3))
+    }
 
     static func percent(_ ppm: Int64) -> String {
         let tenths = ppm / 1000

@@ -7,13 +7,18 @@ enum DeviceAssets {
         .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 10px 14px; margin: 0 0 12px; }
         .fields + .fields, .row { border-top: 1px solid var(--line); padding-top: 12px; }
         .field { display: block; font-size: 12.5px; color: var(--soft); min-width: 0; }
-        .field input, .field select { display: block; width: 100%; margin: 2px 0; padding: 6px 8px; font: inherit; font-size: 14px; color: var(--ink); background: var(--paper); border: 1px solid var(--line); border-radius: 6px; }
+        .field input, .field select, .field textarea { display: block; width: 100%; margin: 2px 0; padding: 6px 8px; font: inherit; font-size: 14px; color: var(--ink); background: var(--paper); border: 1px solid var(--line); border-radius: 6px; }
         .field small { display: block; min-height: 1.2em; font-size: 12px; }
         .field.bad { color: var(--amber); }
         .field.bad input, .field.bad select { border-color: var(--amber); }
         input:focus-visible, select:focus-visible, button:focus-visible { outline: 2px solid var(--mint); outline-offset: 1px; }
         button, .button { display: inline-block; font: inherit; font-size: 14px; padding: 7px 14px; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: var(--ink); text-decoration: none; cursor: pointer; }
         button.main, .button.main { background: var(--mint); border-color: var(--mint); color: #fff; font-weight: 600; }
+        .field textarea { resize: vertical; font: 12.5px ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+        .drop { border: 1px dashed var(--line); border-radius: 6px; padding: 10px 12px; margin: 0 0 12px; }
+        .drop.over { border-color: var(--mint); background: var(--mint-soft); }
+        .taken { list-style: none; margin: 0 0 12px; padding: 0; font-size: 13.5px; overflow-wrap: anywhere; }
+        .taken strong { font-weight: 600; }
         .check { display: flex; gap: 8px; align-items: baseline; font-size: 14px; margin: 0 0 12px; }
         .command { display: block; padding: 8px 10px; margin: 6px 0; background: var(--paper); border: 1px solid var(--line); border-radius: 6px; overflow-wrap: anywhere; color: var(--ink); user-select: all; }
         .claim { display: grid; grid-template-columns: 190px 1fr; gap: 18px; align-items: start; }
@@ -30,6 +35,7 @@ enum DeviceAssets {
         .life li.wrong::before { background: var(--amber); border-color: var(--amber); }
         .life li.done strong, .life li.now strong { color: var(--ink); }
         .life li.wrong strong { color: var(--amber); }
+        #live > table, #live > .note { margin-top: 10px; }
         .life strong { font-weight: 600; margin-right: 6px; }
         @media (max-width: 620px) { .fields { grid-template-columns: 1fr 1fr; gap: 8px 10px; } .claim { grid-template-columns: 1fr; } .qr { max-width: 240px; } }
         """
@@ -159,8 +165,12 @@ enum DeviceAssets {
             return svg;
           }
 
+          \(SignedDraftForm.script)
+
           // What was put into the page.
           function arrive() {
+            const signed = main.querySelector('#signed');
+            if (signed) signed.hidden = false;
             for (const place of main.querySelectorAll('[data-origin]')) place.textContent = location.origin;
             const box = main.querySelector('#code');
             if (box && code) {
@@ -207,9 +217,10 @@ enum DeviceAssets {
           main.addEventListener('change', choose);
           main.addEventListener('submit', async (event) => {
             event.preventDefault();
-            const trouble = event.target.querySelector('#trouble');
-            try { await hand(event.target, event.submitter); } catch (error) {
-              trouble.textContent = `Not sent: ${error.message}. Try again.`;
+            const isSigned = 'signed' in event.target.dataset;
+            const trouble = event.target.querySelector('.warnings');
+            try { await (isSigned ? submitSigned : hand)(event.target, event.submitter); } catch (error) {
+              trouble.textContent = isSigned ? `Not taken. ${error.message}` : `Not sent: ${error.message}. Try again.`;
               trouble.hidden = false;
             }
           });

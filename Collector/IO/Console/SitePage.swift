@@ -7,7 +7,7 @@ internal import Quantities
 
 enum SitePage {
     static func form(_ form: SiteForm) -> String {
-        document(form, [header(form), intro(form), body(form)].joined(separator: "\n"))
+        document(form, [header(form), intro(form), body(form), SignedDraftForm.section].joined(separator: "\n"))
     }
 
     private static func document(_ form: SiteForm, _ content: String) -> String {
@@ -161,7 +161,7 @@ enum SitePage {
         let draft = RegistrationDraft(form.registrations.map(\.registration))
         let name = (form.gateway?.text ?? "site") + ".draft"
         let hasClaim = form.registrations.contains { if case .claim = $0.registration.body { true } else { false } }
-        var parts = [header(form), hand(draft, name)]
+        var parts = [header(form), hand(draft, name), SignedDraftForm.section]
         if let gateway = form.gateway {
             parts.append(hasClaim ? claim(form, gateway) : withoutClaim(gateway))
             parts.append(
@@ -182,13 +182,13 @@ enum SitePage {
             <p>Nothing is registered yet. Download the draft; a root key and two persons sign it, each on their own machine, and see there what they sign.</p>
             <p><a class="button main" download="\(name)" href="data:application/octet-stream;base64,\(draft.encoded.base64)">Download \(name)</a></p>
             <code class="command">kilomint-collector device sign \(name) --key KEY</code>
-            <p class="note">Once for each of the three; then, with what they signed:</p>
+            <p class="note">Once for each of the three; then hand in below what they signed, or:</p>
             <code class="command">kilomint-collector device submit \(name) --url <span data-origin>URL</span> --token-file FILE</code>
             <ul class="note">\(items.joined())</ul></section>
             """
     }
 
-    private static func words(_ registration: Registration) -> String {
+    static func words(_ registration: Registration) -> String {
         switch registration.body {
         case .organisation(let body): "organisation \(body.id)"
         case .key(let body): "key of \(body.subject)"

@@ -36,6 +36,27 @@ extension House {
         }
     }
 
+    /// Takes a signed draft, one registration after the other, until one is refused: those before it stand. What stands
+    /// already is left as it is, so that a draft whose answer was lost is handed in again.
+    func submit(_ draft: RegistrationDraft) throws -> SubmittedDraft {
+        var done = SubmittedDraft(
+            items: draft.registrations.map { SubmittedDraft.Item(registration: $0, state: .left) })
+        for (index, item) in draft.items.enumerated() {
+            do {
+                // A crash between two leaves those before it: the same draft goes on from there.
+                let (_, isNew) = try take(registration: try Document(item.envelopes))
+                done.items[index].state = isNew ? .taken : .stood
+            } catch let problem as Problem {
+                (done.items[index].state, done.items[index].problem) = (.refused, (problem.code, problem.detail))
+                return done
+            } catch let error as DocumentError {
+                (done.items[index].state, done.items[index].problem) = (.refused, (nil, "\(error)"))
+                return done
+            }
+        }
+        return done
+    }
+
     /// In a draft's order: `{items: [{kind, id, code, problem}]}`.
     func draftView(_ draft: RegistrationDraft) -> JSON {
         let registrations = draft.registrations
