@@ -1,6 +1,7 @@
 // When each read of one bus is due, and which comes next. Decides only: the bus thread waits, asks and reports back.
 //
-// Reads stand on multiples of their interval in house time. Back-off waits in real time, so the schedule is told both.
+// Reads stand on multiples of their interval in house time. Back-off waits in real time, so the schedule is told both. House
+// time may be stepped; then a read never comes later than it would have, and nothing that was stepped over was missed.
 
 package import Quantities
 
@@ -65,7 +66,7 @@ package struct BusSchedule: Sendable {
         var due: UTCInstant
         /// Not answered yet, and owed by ``ScheduledRead/Opening``.
         var isOpening: Bool
-        /// Its due instant is a boundary that overran; it is read late, not counted again.
+        /// It stands for a boundary that overran or that the clock stepped over; it is read late, not counted again.
         var isOwed = false
         /// Its meter was planned anew; the slot keeps its number and is never due again.
         var isRetired = false
@@ -93,6 +94,8 @@ package struct BusSchedule: Sendable {
     /// Times a busy device is asked again, after 100, 200 and 400 ms.
     package static let busyTriesMax = 3
     private static let busyMilliseconds: Int64 = 100
+    /// House milliseconds by which the clock changes at once when it is stepped; less is a clock that is slewed.
+    package static let stepMin: Int64 = 100
     /// Real milliseconds before each of them.
     package static let busyPauses = (0..<Int64(busyTriesMax)).map { busyMilliseconds << $0 }
 
@@ -111,6 +114,9 @@ package struct BusSchedule: Sendable {
     private var askedAt: [UInt64: UInt64] = [:]
     private var requests: UInt64 = 0
     private var turn: (meter: UInt64, length: Int, count: Int)?
+    /// House time beside uptime, when last looked at, and when they last changed against each other.
+    private var offset: Int64?
+    private var steppedAt: UTCInstant?
 
     package init(boundary: Int64, speed: Int64 = 1) {
         self.boundary = max(1, boundary)
@@ -131,6 +137,35 @@ package struct BusSchedule: Sendable {
     /// The reads of `meter` are over: others take their place.
     package mutating func retire(meter: UInt64) {
         for slot in slots.indices where slots[slot].meter == meter { places[slot].isRetired = true }
+    }
+
+    /// Told before anything else with a newly read clock: whether it was stepped.
+    ///
+    /// A read keeps the moment at which it would have come, unless a multiple of the new time comes sooner: never a gap
+    /// longer than its interval, whatever the clock does. For a boundary that was stepped over, the next read stands.
+    ///
+    /// - Parameter uptime: house milliseconds of the clock that never steps.
+    package mutating func observe(now: UTCInstant, uptime: UInt64) {
+        let new = now.milliseconds - Int64(clamping: uptime)
+        defer { offset = new }
+        guard let offset, abs(new - offset) >= Self.stepMin else { return }
+        steppedAt = now
+        for slot in slots.indices { follow(slot, step: new - offset, now) }
+    }
+
+    private mutating func follow(_ slot: Int, step: Int64, _ now: UTCInstant) {
+        let (place, interval) = (places[slot], slots[slot].interval)
+        places[slot].due = place.due + step
+        if let asked = place.asked { places[slot].asked = (asked.due + step, asked.isOwed) }
+        guard !place.isOpening else { return }
+        let before = now.milliseconds - step
+        // One divides the other.
+        let longer = max(interval, boundary)
+        let isSteppedOver = now.milliseconds - Self.remainder(now.milliseconds, longer) > before
+        let isWaiting = place.due.milliseconds <= before && place.due.milliseconds % boundary == 0
+        places[slot].isOwed = place.isOwed || isSteppedOver || isWaiting
+        let multiple = UTCInstant(milliseconds: Self.multiple(of: interval, notBefore: now.milliseconds))
+        places[slot].due = min(places[slot].due, multiple)
     }
 
     /// The next step, and what was missed on the way to it.
@@ -169,9 +204,11 @@ package struct BusSchedule: Sendable {
         let slot = best.slot
         let instant = places[slot].due
         places[slot].asked = (instant, places[slot].isOwed)
-        // What an owed boundary passed over has been counted: go on from now.
-        if !places[slot].isOpening { advance(slot, after: places[slot].isOwed ? now : instant) }
-        if best.isBackedOff && instant.milliseconds % boundary != 0 { return .backedOff(slot: slot, due: instant) }
+        let isBoundary = isBoundary(slot)
+        // What an owed boundary passed over has been counted, and what the clock stepped over is none: go on from now.
+        let isOnPhase = Self.remainder(instant.milliseconds, slots[slot].interval) == 0
+        if !places[slot].isOpening { advance(slot, after: places[slot].isOwed || !isOnPhase ? now : instant) }
+        if best.isBackedOff && !isBoundary { return .backedOff(slot: slot, due: instant) }
         requests += 1
         let meter = slots[slot].meter
         let count = turn?.meter == meter ? (turn?.count ?? 0) + 1 : 1
@@ -203,10 +240,15 @@ package struct BusSchedule: Sendable {
         if monotonic < places[slot].busyUntil { return places[slot].busyUntil }
         guard let backoff = meters[slots[slot].meter], monotonic < backoff.retryAt else { return nil }
         if places[slot].isOpening { return backoff.retryAt }
-        if places[slot].due.milliseconds % boundary == 0 {
+        if isBoundary(slot) {
             return monotonic < backoff.quietUntil ? backoff.quietUntil : nil
         }
         return backoff.retryAt - monotonic < realRest(slot, now) ? backoff.retryAt : nil
+    }
+
+    /// Asked whatever the back-off says.
+    private func isBoundary(_ slot: Int) -> Bool {
+        places[slot].isOwed || places[slot].due.milliseconds % boundary == 0
     }
 
     /// Real milliseconds until the slot's next multiple.
@@ -268,7 +310,7 @@ package struct BusSchedule: Sendable {
             let place = places[slot]
             var rest = max(0, place.due - now) / speed
             let retry = max(meters[slots[slot].meter]?.retryAt ?? .min, place.busyUntil)
-            if retry > monotonic, retry - monotonic > rest {
+            if retry > monotonic, retry - monotonic > rest, !place.isOwed {
                 let past = max(place.due, now)
                 let toBoundary = (Self.multiple(of: boundary, notBefore: past.milliseconds) - now.milliseconds) / speed
                 rest = max(rest, min(retry - monotonic, place.isOpening ? .max : toBoundary))
@@ -302,14 +344,17 @@ package struct BusSchedule: Sendable {
             places[slot].isOpening = false
         }
         let passed = late / interval
-        missed += passed
         let lastBoundary = now.milliseconds - Self.remainder(now.milliseconds, boundary)
         if lastBoundary >= place.due.milliseconds, Self.remainder(lastBoundary, interval) == 0 {
             places[slot].due = UTCInstant(milliseconds: lastBoundary)
             places[slot].isOwed = true
         } else {
-            places[slot].due = place.due + passed * interval
+            let multiple = now.milliseconds - Self.remainder(now.milliseconds, interval)
+            places[slot].due = UTCInstant(milliseconds: multiple)
         }
+        // Two phases may come close together where the clock was stepped: that is no bus that is too slow.
+        if let steppedAt, now - steppedAt < 2 * interval { return nil }
+        missed += passed
         return Overrun(read: slots[slot].read, missed: passed, late: late)
     }
 

@@ -78,7 +78,7 @@ package struct BusRunner {
         while stop.isOpen {
             recorder.liveness.turned(bus: plan.number, now: clock.now().monotonic)
             for index in meters.indices where meters[index].walkAt <= clock.now().monotonic { walk(index) }
-            let now = clock.now()
+            let now = look()
             let (step, overruns) = schedule.next(now: now.utc, monotonic: now.monotonic)
             for overrun in overruns { recorder.notice(.overrun(overrun, bus: plan.number), bus: plan.number) }
             if cycle.observe(missed: !overruns.isEmpty, monotonic: now.monotonic) {
@@ -99,6 +99,13 @@ package struct BusRunner {
         recorder.liveness.ended(bus: plan.number)
     }
 
+    /// Reads the clock; the schedule learns first if it was stepped.
+    private mutating func look() -> Moment {
+        let now = clock.now()
+        schedule.observe(now: now.utc, uptime: now.uptime)
+        return now
+    }
+
     private mutating func wait(until instant: UTCInstant, orMonotonic monotonic: Int64?, _ now: Moment) {
         let other = min(monotonic ?? .max, meters.map(\.walkAt).min() ?? .max, people.wakeAt)
         var wait = clock.nanoseconds(until: instant)
@@ -116,7 +123,7 @@ package struct BusRunner {
         let from = steadyNanoseconds()
         let answer = line.ask(requests[slot], within: patience(place.meter, requests[slot].unit))
         let to = steadyNanoseconds()
-        let now = clock.now()
+        let now = look()
         let isAskedAgain = schedule.finished(
             slot: slot, status: answer.status, now: now.utc, monotonic: now.monotonic)
         if isAskedAgain {
@@ -189,7 +196,7 @@ package struct BusRunner {
         // Before its first read is recorded: the keeper's births come before the readings they explain.
         recorder.notice(.planned(plan), bus: self.plan.number)
         schedule.retire(meter: meter.index)
-        schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce), now: clock.now().utc)
+        schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce), now: look().utc)
         let asked = plan.reads.compactMap { ModbusRequest($0.planned.request, unit: meter.unit) }
         line.use(meter.profile.limits, unit: meter.unit, requests: asked)
         requests += asked

@@ -365,19 +365,36 @@ def damaged_pages(house, chance):
 
 
 def clock_step(house, chance):
+    """Reads go on at their 200 ms whatever the clock says: before anybody starts the agent again."""
     said = []
+    agent = house.child("agent")
+
+    def goes_on(step):
+        head, before = house.status()["head"], house.answers(house.slaves[0])
+
+        def reads():
+            if house.child("agent") is not agent or agent.poll() is not None:
+                raise Failed(f"the agent ended after a clock step of {step}")
+            now = house.answers(house.slaves[0])
+            return all(now[unit] >= before[unit] + 5 for unit in UNITS) and house.status()["head"] > head
+
+        house.until(f"reads after a clock step of {step}", reads, 20)
+
     for _ in range(chance.randint(1, 3)):
         step = int(chance.choice((-1, 1)) * 10 ** chance.uniform(2.5, 9.5))
         house.control["clock_ms"] = step
         said.append(f"{step / 1000:+.1f} s")
         house.passing(chance.uniform(0.5, 2))
+        goes_on(said[-1])
     if chance.random() < 0.3:
         house.kill_agent()
         house.note_durable()
         house.run_one("agent")
-        house.passing(1)
+        house.until("an agent that works after a clock step", house.working, 20)
         said.append("agent killed")
+    agent = house.child("agent")
     house.control.heal()
+    goes_on("back to the right time")
     return "clock stepped " + ", ".join(said)
 
 
