@@ -8,7 +8,7 @@ VENV := .venv
 # Debian packages: the C libraries, the broker, and what the tests and the demonstration run with.
 PACKAGES := libmodbus-dev libp11-kit-dev libmosquitto-dev libqrencode-dev libssl-dev libsqlite3-dev libyaml-dev mosquitto mosquitto-clients \
 	pkg-config python3 python3-venv ca-certificates curl git openssl faketime \
-	opensc softhsm2 socat swtpm tpm2-tools \
+	iproute2 opensc softhsm2 socat swtpm tpm2-tools \
 	binutils bsdutils chromium chrpath debhelper dpkg-dev lintian procps systemd util-linux zbar-tools
 
 .PHONY: help deps venv build release deb test check torture run bench format lint clean

@@ -137,7 +137,8 @@ extension Help {
         kilomint-agent doctor [--config FILE] [--json]
 
         What is wrong with lines, meters, machine and uplink, by what was seen, and what
-        to do. Exit status 0: nothing; 1: something.
+        to do; at the end what was not looked at, and why. Tries whether large packets
+        reach the broker. Exit status 0: nothing; 1: something.
         """
 
     private static let commission = """

@@ -85,6 +85,8 @@ package struct BusFigures: Hashable, Sendable {
     package var remark: String?
     /// What was heard beside the answers.
     package var evidence = LineEvidence()
+    /// What the driver counted of single characters since the start; nil: it counts none, or there is no line.
+    package var characters: CharacterErrors?
 
     package init(meters: Int) { self.meters = Array(repeating: MeterFigures(), count: meters) }
 
@@ -98,6 +100,7 @@ package struct BusFigures: Hashable, Sendable {
         rest.babbles -= min(babbles, earlier.babbles)
         rest.missed -= min(missed, earlier.missed)
         rest.evidence = evidence.since(earlier.evidence)
+        if let characters, let before = earlier.characters { rest.characters = characters.since(before) }
         return rest
     }
 

@@ -34,6 +34,56 @@ package enum RekeyStep: String, Hashable, Sendable, CaseIterable {
         case .removeFormer: "done; the former key is to be removed"
         }
     }
+
+    /// Real milliseconds after which the step does not end by itself any more; nil: it may take its time. A certificate is
+    /// asked for by a timer that runs once a day.
+    package var hangsAfter: Int64? {
+        switch self {
+        case .rest, .make, .keepFormer: nil
+        case .vouch, .awaitReceipt, .removeFormer: Self.day
+        case .certify: 2 * Self.day
+        }
+    }
+
+    private static let day: Int64 = 86_400_000
+}
+
+/// A change of keys, as far as a person must know of it.
+package struct RekeyProgress: Hashable, Sendable {
+    package var step = RekeyStep.rest
+    /// Real milliseconds that it has stood there, as far as this process and the key's age tell.
+    package var milliseconds: Int64 = 0
+    /// First 8 bytes of SHA-256 over the SPKI of the key in force, hexadecimal.
+    package var kid = ""
+
+    package init() {}
+
+    package var hangs: Bool { step.hangsAfter.map { milliseconds >= $0 } ?? false }
+
+    package var findings: [Finding] {
+        guard hangs else { return [] }
+        return [
+            Finding(
+                .keyChangeHangs, "",
+                "for \(milliseconds / 86_400_000) days \(milliseconds / 3_600_000 % 24) hours: \(step.words); the key in "
+                    + "force is \(kid)", remedy: remedy)
+        ]
+    }
+
+    private var remedy: String? {
+        switch step {
+        case .vouch:
+            "Call kilomint-agent renew --rekey again: it goes on from there. If it does not, the log says why."
+        case .awaitReceipt:
+            "Nothing is lost. Where no receipts come at all, the way to the broker is the fault; where others come, ask the "
+                + "operator whether the collector refused this gateway's key record."
+        case .certify:
+            "Call kilomint-agent renew: it says why the enrolment server refuses. Then look at its timer: systemctl "
+                + "status kilomint-agent-renew.timer. Until then the former key's certificate is shown: mind its end."
+        case .removeFormer: "The key's store does not let go of the former key: the log says why."
+        case .rest, .make, .keepFormer: nil
+        }
+    }
 }
 
 /// What is there.

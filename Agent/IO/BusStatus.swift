@@ -26,9 +26,15 @@ struct BusStatus {
             "\"babbles\":\(figures.babbles)", "\"load_percent\":\(load)",
             "\"took_ms_max\":\(slowest)", "\"problem\":\(figures.problem.map(StatusBoard.quoted) ?? "null")",
             "\"remark\":\(figures.remark.map(StatusBoard.quoted) ?? "null")",
+            "\"characters\":\(figures.characters.map(Self.json) ?? "null")",
             "\"meters\":[\(zip(plan.meters, figures.meters).map(Self.json).joined(separator: ","))]",
         ]
         return "{" + fields.joined(separator: ",") + "}"
+    }
+
+    private static func json(_ errors: CharacterErrors) -> String {
+        "{\"received\":\(errors.received),\"framing\":\(errors.framing),\"parity\":\(errors.parity),"
+            + "\"overruns\":\(errors.overruns),\"breaks\":\(errors.breaks)}"
     }
 
     private static func json(_ meter: ConfiguredMeter, _ figures: MeterFigures) -> String {
@@ -53,6 +59,7 @@ struct BusStatus {
         var lines = ["bus        \(plan.endpoint.text)"]
         var parts = ["\(load) % busy", "\(figures.connects) connects", "slowest \(slowest) ms"]
         if figures.strayBytes > 0 { parts.append("\(figures.strayBytes) stray bytes") }
+        if let errors = figures.characters, errors.all > 0 { parts.append("\(errors.all) broken characters") }
         if figures.missed > 0 { parts.append("\(figures.missed) reads missed") }
         if figures.askedByPeople > 0 { parts.append("\(figures.askedByPeople) asked by people") }
         lines.append("           " + parts.joined(separator: ", "))

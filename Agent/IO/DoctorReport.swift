@@ -12,12 +12,16 @@ package struct DoctorReport: Sendable {
     package let findings: [Finding]
     /// What was looked at, a few words each.
     package let looked: [String]
+    package let notLooked: [NotLookedAt]
     package let isAgentRunning: Bool
 
-    package init(gateway: String, findings: [Finding], looked: [String], isAgentRunning: Bool) {
+    package init(
+        gateway: String, findings: [Finding], looked: [String], notLooked: [NotLookedAt] = [], isAgentRunning: Bool
+    ) {
         self.gateway = gateway
         self.findings = findings.ordered
         self.looked = looked
+        self.notLooked = notLooked
         self.isAgentRunning = isAgentRunning
     }
 
@@ -36,6 +40,9 @@ package struct DoctorReport: Sendable {
             lines += Self.wrapped("do", finding.remedy) + [""]
         }
         lines += Self.wrapped("", "Looked at: " + looked.joined(separator: ", ") + ".", indent: 0)
+        for rest in notLooked {
+            lines += Self.wrapped("", "not looked at: \(rest.what) — because \(rest.why)", indent: 0)
+        }
         lines.append(summary)
         return lines.joined(separator: "\n")
     }
@@ -45,7 +52,8 @@ package struct DoctorReport: Sendable {
             let count = findings.count { $0.severity == severity }
             return count == 0 ? nil : "\(count) \(severity.name)\(count == 1 ? "" : "s")"
         }
-        return counts.isEmpty ? "Nothing is wrong." : counts.joined(separator: ", ") + "."
+        let none = notLooked.isEmpty ? "Nothing is wrong." : "Nothing is wrong with what was looked at."
+        return counts.isEmpty ? none : counts.joined(separator: ", ") + "."
     }
 
     /// Lines of at most ``width`` characters, broken between words.
@@ -77,8 +85,12 @@ package struct DoctorReport: Sendable {
             ]
             return "{" + fields.map { "\"\($0)\":\(StatusBoard.quoted($1))" }.joined(separator: ",") + "}"
         }
+        let rest = notLooked.map {
+            "{\"what\":\(StatusBoard.quoted($0.what)),\"because\":\(StatusBoard.quoted($0.why))}"
+        }
         return "{\"gateway\":\(StatusBoard.quoted(gateway)),\"agent_running\":\(isAgentRunning),\"faults\":\(faults),"
             + "\"looked_at\":[\(looked.map(StatusBoard.quoted).joined(separator: ","))],"
+            + "\"not_looked_at\":[\(rest.joined(separator: ","))],"
             + "\"findings\":[\(list.joined(separator: ","))]}"
     }
 }
@@ -97,5 +109,16 @@ extension Finding {
             let remedy = request.optional("remedy")
         else { return nil }
         self.init(id, subject, evidence, remedy: remedy)
+    }
+}
+
+extension NotLookedAt {
+    var request: ControlRequest { ControlRequest("skipped", ["what": what, "because": why]) }
+
+    /// Nil for another line.
+    init?(_ request: ControlRequest) {
+        guard request.verb == "skipped", let what = request.optional("what"), let why = request.optional("because")
+        else { return nil }
+        self.init(what, because: why)
     }
 }

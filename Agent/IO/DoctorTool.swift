@@ -3,6 +3,7 @@
 
 internal import AgentCore
 internal import Keys
+internal import MQTT
 internal import Quantities
 package import Settings
 
@@ -14,38 +15,54 @@ package enum DoctorTool {
         let (meters, buses) = try AgentParts.buses(settings)
         var findings: [Finding] = []
         var looked = ["\(buses.count) buses", "\(meters.count) meters"]
+        var notLooked: [NotLookedAt] = []
         var isRunning = true
         do throws(ControlSocket.Failure) {
-            let (told, seen) = try ask(settings.control)
+            let (told, seen, rest) = try ask(settings.control)
             findings += told
             looked += seen
+            notLooked += rest
         } catch {
             isRunning = false
             findings.append(Finding(.agentNotRunning, settings.control, error.description))
+            notLooked += withoutAgent.map { NotLookedAt($0, because: "the agent does not run") }
         }
         let (facts, things) = facts(settings, buses, machine)
         findings += facts.findings
         let uplink = uplink(settings, machine)
         findings += uplink.findings
         looked += things + (uplink.brokers.isEmpty ? [] : ["the way to the broker"])
+        notLooked += facts.notLookedAt + uplink.notLookedAt
         return DoctorReport(
-            gateway: settings.gateway.text, findings: findings, looked: looked, isAgentRunning: isRunning)
+            gateway: settings.gateway.text, findings: findings, looked: looked, notLooked: notLooked,
+            isAgentRunning: isRunning)
     }
 
-    /// What the running agent has found, and what it looked at.
-    static func ask(_ control: String) throws(ControlSocket.Failure) -> (findings: [Finding], looked: [String]) {
+    /// What only the running agent knows.
+    private static let withoutAgent = [
+        "how lines and meters answer", "the installation of the meters", "commissioning",
+        "connections to the broker so far",
+        "the gateway's key and a change of it",
+    ]
+
+    /// What the running agent has found, what it looked at, and what it could not.
+    static func ask(
+        _ control: String
+    ) throws(ControlSocket.Failure) -> (findings: [Finding], looked: [String], notLooked: [NotLookedAt]) {
         var findings: [Finding] = []
         var looked: [String] = []
+        var notLooked: [NotLookedAt] = []
         try ControlSocket.ask(control, ControlRequest("doctor")) { line in
             // A line of a later version that is none of ours is not looked at.
             do throws(ControlRefusal) {
                 let told = try ControlRequest(parsing: line.utf8)
                 if let finding = Finding(told) { findings.append(finding) }
+                if let rest = NotLookedAt(told) { notLooked.append(rest) }
                 if told.verb == "looked", let thing = told.optional("at") { looked.append(thing) }
             } catch { return true }
             return true
         }
-        return (findings, looked)
+        return (findings, looked, notLooked)
     }
 
     // MARK: Machine
@@ -98,8 +115,10 @@ package enum DoctorTool {
 
     private static func uplink(_ settings: AgentSettings, _ machine: MachineFactsReader) -> UplinkFacts {
         var places: [(String, Int)] = []
+        var words = SegmentProbe.Words.handshake
         if let mqtt = settings.mqtt {
-            places = [(mqtt.host, mqtt.port)]
+            places = [(mqtt.host, mqtt.port)] + mqtt.alternates.map { ($0.host, $0.port) }
+            if mqtt.caFile == nil { words = .connect }
         } else {
             let enrolled = EnrolledFolder(settings.enrolled)
             // A folder that is not usable is the agent's to tell.
@@ -107,9 +126,10 @@ package enum DoctorTool {
         }
         var facts = UplinkFacts()
         facts.brokers = places.map { host, port in
-            UplinkFacts.Broker(
-                host: host, port: port, probe: MachineFactsReader.probe(host: host, port: port),
-                sockets: machine.sockets(port: port))
+            // Before the probe has sockets of its own.
+            let sockets = machine.sockets(port: port)
+            let (probe, segments) = SegmentProbe(host: host, port: port, words: words).run()
+            return UplinkFacts.Broker(host: host, port: port, probe: probe, sockets: sockets, segments: segments)
         }
         return facts
     }

@@ -4,7 +4,7 @@
 package import AgentCore
 internal import Evidence
 internal import Keys
-package import Quantities
+internal import Quantities
 
 /// Asks the keeper to change its key, or only how far that is.
 package struct RekeyRequest: Sendable {
@@ -33,40 +33,17 @@ package struct RekeyState: Hashable, Sendable {
     package var kid: [UInt8]
 }
 
-/// What a person should know of the key.
-package struct KeyFigures: Hashable, Sendable {
-    /// First 8 bytes of SHA-256 over its SPKI; empty before the keeper's first step.
-    package var kid: [UInt8] = []
-    /// Real time; nil: not known.
-    package var since: UTCInstant?
-    package var now = UTCInstant(milliseconds: 0)
-    package var step = RekeyStep.rest
-
-    package init() {}
-
-    /// Whole days that it is in force.
-    var days: Int64? { since.map { max(0, now - $0) / 86_400_000 } }
-
-    var lines: [String] {
-        guard !kid.isEmpty else { return [] }
-        let age = since.map { " since \($0), \(days ?? 0) days" } ?? ""
-        return ["key        \(kid.hex)\(age)" + (step == .rest ? "" : "; re-keying: \(step.words)")]
-    }
-
-    var json: String {
-        let age = days.map(String.init) ?? "null"
-        return "\"key\":{\"kid\":\"\(kid.hex)\",\"since\":\(since.map { "\"\($0)\"" } ?? "null"),\"days\":\(age),"
-            + "\"rekeying\":\"\(step.rawValue)\"}"
-    }
-}
-
 /// What the keeper was asked about its keys, and when it looks next.
 struct RekeyDesk {
     /// The key that the next key record names.
     var successor: KeyRing.Held?
     var waiting: [RekeyRequest] = []
     var lookAt = Int64.min / 2
-    var step = RekeyStep.rest
+    var step = RekeyStep.rest {
+        didSet { if step != oldValue { stepAt = steadyNanoseconds() } }
+    }
+    /// By ``steadyNanoseconds()``, since this start.
+    private(set) var stepAt = steadyNanoseconds()
 }
 
 extension Keeper {
@@ -84,6 +61,7 @@ extension Keeper {
         figures.since = signers.book.current.flatMap { $0.key == key.publicKey && $0.isPlausible ? $0.since : nil }
         figures.now = CertificateClock.realTime()
         figures.step = rekeying.step
+        figures.stepMilliseconds = (steadyNanoseconds() - rekeying.stepAt) / 1_000_000
         return figures
     }
 

@@ -22,6 +22,7 @@ package struct MachineFactsReader {
     /// - Parameter devices: as configured.
     package func ttys(_ devices: [String]) -> [TTYFacts] {
         let held = devices.isEmpty ? [:] : holders(of: Set(devices.map(resolved)))
+        let hides = !devices.isEmpty && hidesDescriptors
         let consoles = text("/sys/class/tty/console/active").split(separator: " ").map(String.init)
         return devices.map { device in
             let place = resolved(device)
@@ -31,6 +32,7 @@ package struct MachineFactsReader {
             facts.isPermitted = access(root + place, R_OK | W_OK) == 0
             (facts.group, facts.user) = (group(of: place), user)
             facts.holders = held[place, default: []]
+            facts.hidesHolders = hides
             let locked = lockFile(name)
             if let locked, !facts.holders.contains(where: { $0.pid == locked.pid }) { facts.holders.append(locked) }
             facts.isConsole = consoles.contains(name)
@@ -64,6 +66,11 @@ package struct MachineFactsReader {
             }
         }
         return found
+    }
+
+    /// A process that ended meanwhile hides nothing.
+    private var hidesDescriptors: Bool {
+        processes.contains { access(root + "/proc/\($0)/fd", R_OK | X_OK) != 0 && errno == EACCES }
     }
 
     package var rivals: [LineHolder] {
@@ -193,15 +200,6 @@ package struct MachineFactsReader {
                 return SocketFacts(unsentBytes: unsent, retransmits: retransmits)
             }
         }
-    }
-
-    /// Connects and hangs up.
-    package static func probe(host: String, port: Int) -> UplinkFacts.Probe {
-        let began = steadyNanoseconds()
-        do throws(OpenError) {
-            _ = try SocketWay.open(host: host, port: UInt16(clamping: port), milliseconds: 5_000)
-            return .connected(milliseconds: (steadyNanoseconds() - began) / 1_000_000)
-        } catch { return .failed(error.description) }
     }
 
     // MARK: Small things

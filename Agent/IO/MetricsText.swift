@@ -24,6 +24,7 @@ extension StatusBoard {
                 [MetricsPage.Sample([], seconds)]
             }
         }
+        addKey(now.key, to: &page)
         addRemote(to: &page)
         addBuses(to: &page)
         addShadows(to: &page)
@@ -67,6 +68,42 @@ extension StatusBoard {
             ("reloads_total", .counter, "Configurations applied while running.", Int64(service.reloads)),
             ("reloads_refused_total", .counter, "Configurations refused while running.", Int64(service.refusals)),
         ]
+    }
+
+    private func addKey(_ key: KeyFigures, to page: inout MetricsPage) {
+        if let seconds = key.ageSeconds {
+            page.add("kilomint_agent_key_age_seconds", .gauge, "Since the key in force signs.") {
+                [MetricsPage.Sample([], seconds)]
+            }
+        }
+        let change = key.progress
+        page.add("kilomint_agent_key_change_seconds", .gauge, "Since a change of keys stands at its step; 0: none.") {
+            [MetricsPage.Sample([], change.milliseconds / 1_000)]
+        }
+        page.add("kilomint_agent_key_change_hangs", .gauge, "1 while a change of keys does not come to its end.") {
+            [MetricsPage.Sample([], change.hangs ? 1 : 0)]
+        }
+    }
+
+    /// Of the lines whose drivers count them.
+    private func addCharacters(of buses: [BusStatus], to page: inout MetricsPage) {
+        let kinds: [(String, String, KeyPath<CharacterErrors, UInt64>)] = [
+            ("characters", "Characters received.", \.received),
+            ("framing_errors", "Characters without stop bit.", \.framing),
+            ("parity_errors", "Characters of wrong parity.", \.parity),
+            ("overruns", "Characters nobody took in time.", \.overruns),
+            ("breaks", "Times the line was held low.", \.breaks),
+        ]
+        for (name, help, figure) in kinds {
+            page.add("kilomint_agent_bus_\(name)_total", .counter, help) {
+                buses.compactMap { bus in
+                    bus.figures.characters.map {
+                        MetricsPage.Sample(
+                            [("bus", bus.plan.endpoint.text)], Int64(clamping: $0[keyPath: figure]))
+                    }
+                }
+            }
+        }
     }
 
     private func addRemote(to page: inout MetricsPage) {
@@ -118,6 +155,7 @@ extension StatusBoard {
                 buses.map { MetricsPage.Sample([("bus", $0.plan.endpoint.text)], value($0)) }
             }
         }
+        addCharacters(of: buses, to: &page)
         let meters = buses.flatMap { bus in
             zip(bus.plan.meters, bus.figures.meters).map { (bus.plan.endpoint.text, $0.id.text, $1) }
         }

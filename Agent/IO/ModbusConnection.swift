@@ -15,6 +15,8 @@ package struct LineFigures: Hashable, Sendable {
     /// Times the line did not fall silent after a fault.
     package var babbles: UInt64 = 0
     package var evidence = LineEvidence()
+    /// Nil: the line's driver counts none.
+    package var characters: CharacterErrors?
 }
 
 /// The connection of one bus thread. After every fault it is closed or drained: a late answer can never be taken for
@@ -41,6 +43,8 @@ package final class ModbusConnection {
     private var notBefore: Int64 = 0
     private let reconnectPause: Int64
     package private(set) var figures = LineFigures()
+    /// What the driver had counted when the present connection was made, and what was counted on those before it.
+    private var characters: (start: CharacterErrors, before: CharacterErrors)?
     /// RTU: what came since the last request, and how much of it before its answer was taken or given up.
     private var heard: [UInt8] = []
     private var under: (request: ModbusRequest, answer: ModbusAnswer, during: Int, ended: Int64)?
@@ -88,6 +92,7 @@ package final class ModbusConnection {
         // Exceptions are sound answers; after anything else that is not good the line is in an unknown state.
         if answer.status > SampleStatus.exceptionMax { recover(answer.status) }
         if framing == .rtu { under = (request, answer, heard.count, ended) }
+        noteCharacters()
         return answer
     }
 
@@ -101,6 +106,11 @@ package final class ModbusConnection {
         figures.evidence.finished(
             under.request, under.answer, heard: heard, during: under.during, ended: under.ended,
             now: steadyNanoseconds())
+    }
+
+    private func noteCharacters() {
+        guard let characters, let now = wire?.characters else { return }
+        figures.characters = characters.before.adding(now.since(characters.start))
     }
 
     private func hear(_ bytes: [UInt8]) {
@@ -208,6 +218,9 @@ package final class ModbusConnection {
                 let opened = try SerialPort.open(line)
                 remark = opened.remark
                 wire = opened.wire
+                // Somebody else's use of the line before is not counted.
+                characters = opened.wire.characters.map { ($0, figures.characters ?? CharacterErrors()) }
+                noteCharacters()
             }
             problem = nil
         } catch {

@@ -103,6 +103,7 @@ package final class Recorder: Sendable {
             state.figures[bus].strayBytes = asked.line.strayBytes
             state.figures[bus].babbles = asked.line.babbles
             state.figures[bus].evidence = asked.line.evidence
+            state.figures[bus].characters = asked.line.characters
         }
     }
 

@@ -22,6 +22,7 @@ extension StatusBoard {
         let answers = latest.answers
         for bus in busStatuses { lines += wrong(bus, answers) }
         lines += uplink(now)
+        if now.key.progress.hangs { lines.append("the change of keys hangs: \(now.key.step.words)") }
         let differing = shadow.lines.count { $0.tally.since == nil && $0.tally.difference != nil }
         if differing > 0 { lines.append("\(differing) quantities of shadow profiles differ: kilomint-agent shadow") }
         return lines

@@ -2,6 +2,7 @@
 // believed is decided above it.
 
 internal import AgentCore
+internal import CLinux
 internal import Glibc
 
 /// Nanoseconds of the clock that never steps: deadlines and gaps on a bus. What enters a record is MachineClock's.
@@ -48,6 +49,22 @@ final class Wire {
         // A tty that somebody else keeps open would stay ours for ever.
         if isExclusive { _ = ioctl(descriptor, UInt(TIOCNXCL)) }
         close(descriptor)
+    }
+
+    /// What the driver has counted since it began; nil: it counts none (ENOTTY of a pseudo terminal), or this is no line.
+    var characters: CharacterErrors? {
+        guard isExclusive else { return nil }
+        var counts = serial_icounter_struct()
+        guard ioctl(descriptor, UInt(TIOCGICOUNT), &counts) == 0 else { return nil }
+        var errors = CharacterErrors()
+        // Counters of 32 bits that wrap: the sign means nothing.
+        errors.received = UInt64(UInt32(bitPattern: counts.rx))
+        errors.framing = UInt64(UInt32(bitPattern: counts.frame))
+        errors.parity = UInt64(UInt32(bitPattern: counts.parity))
+        errors.overruns =
+            UInt64(UInt32(bitPattern: counts.overrun)) + UInt64(UInt32(bitPattern: counts.buf_overrun))
+        errors.breaks = UInt64(UInt32(bitPattern: counts.brk))
+        return errors
     }
 
     /// Writes all of it, by `deadline`.

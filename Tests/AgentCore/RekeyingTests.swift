@@ -51,4 +51,24 @@ struct RekeyingTests {
         #expect(!RekeySchedule.isDue(age: 30 * 86_400_000 - 1, days: 30))
         #expect(RekeySchedule.isDue(age: 30 * 86_400_000, days: 30))
     }
+
+    private static let day: Int64 = 86_400_000
+
+    /// Step, how long it has stood, and whether somebody must look.
+    @Test(arguments: [
+        (RekeyStep.rest, 400 * day, false), (.make, 2 * day, false), (.keepFormer, 400 * day, false),
+        (.vouch, day - 1, false), (.vouch, day, true), (.awaitReceipt, day - 1, false), (.awaitReceipt, day, true),
+        (.certify, 2 * day - 1, false), (.certify, 2 * day, true), (.removeFormer, day, true),
+    ])
+    func aChangeThatHangsIsNamed(step: RekeyStep, milliseconds: Int64, hangs: Bool) {
+        var progress = RekeyProgress()
+        (progress.step, progress.milliseconds, progress.kid) = (step, milliseconds, "0011223344556677")
+        #expect(progress.hangs == hangs)
+        let found = progress.findings
+        #expect(found.map(\.id) == (hangs ? [.keyChangeHangs] : []))
+        guard let finding = found.first else { return }
+        #expect(finding.evidence.contains(step.words) && finding.evidence.contains("0011223344556677"))
+        // Each step has its own way out.
+        #expect(finding.remedy != FindingID.keyChangeHangs.remedy && finding.severity == .warning)
+    }
 }

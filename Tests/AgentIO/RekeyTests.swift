@@ -107,6 +107,41 @@ struct RekeyTests {
         #expect(bench.keeper.signers.known.contains(old.publicKey))
     }
 
+    /// Nobody receipts the key record: how long it has stood there is the new key's age, over every start.
+    @Test func aChangeThatHangsIsSeenAfterAStartToo() throws {
+        let yard = try Yard()
+        let bench = yard.bench
+        try bench.commit()
+        #expect(!bench.keeper.keyFigures.progress.hangs && bench.keeper.keyFigures.progress.milliseconds == 0)
+        try yard.begin()
+        try bench.commit()
+        try yard.look()
+        #expect(bench.keeper.keyFigures.step == .awaitReceipt && !bench.keeper.keyFigures.progress.hangs)
+        let path = bench.folder + "/keys"
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        let spki = try #require(lines.last?.split(separator: " ").last)
+        let yesterday = CertificateClock.realTime() + Int64(-90_000_000)
+        try Data("\(yesterday) \(spki)\n".utf8).write(to: URL(fileURLWithPath: path))
+        try yard.start()
+        try yard.look()
+        let figures = bench.keeper.keyFigures
+        #expect(figures.ageSeconds.map { (90_000...90_600).contains($0) } == true && figures.progress.hangs)
+        #expect(
+            figures.json.contains("\"rekeying\":\"await-receipt\"") && figures.json.contains("\"rekeying_hangs\":true"))
+        let board = StatusBoard(recorder: bench.recorder, buses: [])
+        var all = AgentFigures()
+        all.key = figures
+        board.set(all)
+        #expect(board.doctorFindings.map(\.id).contains(.keyChangeHangs))
+        #expect(board.wrong.contains { $0.hasPrefix("the change of keys hangs") })
+        #expect(board.metrics.contains("\nkilomint_agent_key_age_seconds 90"))
+        #expect(board.metrics.contains("\nkilomint_agent_key_change_hangs 1\n"))
+        // A receipt, and it is on its way again.
+        try yard.receiptAll()
+        try yard.look()
+        #expect(bench.keeper.keyFigures.step == .keepFormer && !bench.keeper.keyFigures.progress.hangs)
+    }
+
     /// The process dies after each step; the next one goes on from what is there.
     @Test(arguments: ["made", "asked", "durable", "receipted", "aged", "removed"])
     func aCrashAfterAnyStepGoesOn(_ step: String) throws {

@@ -158,10 +158,18 @@ class Commissioning(unittest.TestCase):
         self.agent.until("it falls silent", lambda: "meter-silent" in found())
         text = self.agent.tool("doctor", "--config", self.agent.config, check=False).stdout
         self.assertLessEqual(max(map(len, text.splitlines())), 80, text)
+        # Silence never means health: what was not looked at is said, with the reason, after what was.
+        for words in ("the way to the broker — because the gateway is not enrolled", "serial lines — because no bus is one",
+                      "the SIM's volume — because `sim_quota` is not set", "the frequency of meter-east — because what it needs is not read"):
+            self.assertIn("not looked at: " + words, " ".join(text.split()))
+        self.assertLess(text.index("Looked at: "), text.index("not looked at: "))
         self.agent.end()
         done = self.agent.tool("doctor", "--json", "--config", self.agent.config, check=False)
         self.assertIn("agent-not-running", done.stdout)
         self.assertEqual(done.returncode, 1)
+        rest = {each["what"]: each["because"] for each in json.loads(done.stdout)["not_looked_at"]}
+        self.assertEqual(rest["how lines and meters answer"], "the agent does not run")
+        self.assertNotIn("the frequency of meter-east", rest)
 
 
 if __name__ == "__main__":

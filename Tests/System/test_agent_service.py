@@ -191,6 +191,8 @@ class AgentService(unittest.TestCase):
             cabinet.until("three good answers", lambda: int(read()[good]) >= 3 and int(read()[signed]) > 0)
             now = read()
             self.assertEqual(now["kilomint_agent_ready"], "1")
+            self.assertLess(int(now["kilomint_agent_key_age_seconds"]), 3_600)
+            self.assertEqual(now["kilomint_agent_key_change_hangs"], "0")
             self.assertEqual(set(figures(cabinet.page.read_text())), set(now))
             self.assertFalse(cabinet.page.with_name("agent.prom.new").exists())
             for path, method, expected in (("/", "GET", 404), ("/metrics", "POST", 405), ("/metrics/..", "GET", 404)):

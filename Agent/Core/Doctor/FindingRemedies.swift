@@ -34,6 +34,7 @@ extension FindingID {
         case .termination:
             "Put 120 ohm at both ends of the line and nowhere else, no stubs, shield on one side; or lower the speed."
         case .noise: "Look for loose clamps, a missing common ground, cables beside the inverter's power lines."
+        case .characterErrors: "Compare `baud`, `parity` and `stop_bits` with the meters' displays."
         case .registersRefused: "Check that the profile is for this model and firmware: `kilomint-agent identify`."
         case .meterSilent: "Check the meter's power, its unit id, and its stretch of the line."
         case .cycleTooShort: "Raise `interval`, ask for fewer quantities, raise the speed, or split the bus."
@@ -85,6 +86,7 @@ extension FindingID {
         case .certificateMissing: "Enrol the gateway, or correct the path in `mqtt`."
         case .certificateExpired, .certificateExpiring: "Renew it: kilomint-agent renew, and look at its timer."
         case .certificateName: "This is another gateway's certificate: enrol this gateway anew."
+        case .keyChangeHangs: "Call kilomint-agent renew: it goes on from where the change stands."
         case .notAdmitted:
             "It is revoked or not known: ask the operator. A box that is to go on enrols with a new code and, where its "
                 + "key was revoked, a new key."

@@ -10,9 +10,10 @@ extension FindingID {
             .certificateName, .notAdmitted, .keyRefused, .clientRival, .brokerUnreachable, .packetsTooLarge:
             .problem
         case .agentNotRunning, .ttyRival, .cycleTooShort, .notCommissioned, .diskSlow, .spoolVolatile,
-            .clockUnsynchronised, .clockStepped, .certificateExpiring, .idleCut, .simQuota:
+            .clockUnsynchronised, .clockStepped, .certificateExpiring, .keyChangeHangs, .idleCut, .simQuota:
             .warning
-        case .termination, .noise, .lineRemark, .adapterLatency, .powerFactor, .voltageOdd, .frequencyOdd,
+        case .termination, .noise, .characterErrors, .lineRemark, .adapterLatency, .powerFactor, .voltageOdd,
+            .frequencyOdd,
             .valueStuck:
             .hint
         case .ports: .note
@@ -41,6 +42,7 @@ extension FindingID {
         case .clientRefused: "the device serves another client"
         case .termination: "long answers break: termination or cable"
         case .noise: "answers break now and then"
+        case .characterErrors: "the driver counts broken characters"
         case .registersRefused: "the device refuses what is asked"
         case .meterSilent: "the meter does not answer"
         case .cycleTooShort: "the bus is too slow for its intervals"
@@ -56,8 +58,8 @@ extension FindingID {
         case .frequencyOdd: "the frequency is not plausible"
         case .valueStuck: "a value never changes"
         case .diskReadOnly, .diskFull, .diskSlow, .spoolVolatile, .clockUnknown, .clockUnsynchronised, .clockStepped,
-            .certificateMissing, .certificateExpired, .certificateExpiring, .certificateName, .notAdmitted,
-            .keyRefused, .clientRival, .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
+            .certificateMissing, .certificateExpired, .certificateExpiring, .certificateName, .keyChangeHangs,
+            .notAdmitted, .keyRefused, .clientRival, .brokerUnreachable, .packetsTooLarge, .idleCut, .simQuota, .ports:
             // Which of the two speaks of a finding is decided for each: a new one does not compile without a name.
             machineName ?? rawValue
         }
@@ -77,6 +79,7 @@ extension FindingID {
         case .certificateExpired: "the certificate has expired"
         case .certificateExpiring: "the certificate expires soon"
         case .certificateName: "the certificate is another gateway's"
+        case .keyChangeHangs: "a change of keys does not come to its end"
         case .notAdmitted: "the broker gives this gateway no topic"
         case .keyRefused: "the collector takes nothing that this key signs"
         case .clientRival: "another client uses this gateway's id"
@@ -87,8 +90,9 @@ extension FindingID {
         case .ports: "ports that must be open, outbound"
         case .agentNotRunning, .spoolRefuses, .busNotOpen, .ttyMissing, .ttyHeld, .ttyPermission, .ttyRival,
             .echoUnexpected, .echoMissing, .speedOrParity, .lineSilent, .secondMaster, .addressClash, .unitWrong,
-            .gatewayNoAnswer, .timeoutShort, .clientRefused, .termination, .noise, .registersRefused,
-            .meterSilent, .cycleTooShort, .lineRemark, .adapterLatency, .serialTwice, .notCommissioned,
+            .gatewayNoAnswer, .timeoutShort, .clientRefused, .termination, .noise, .characterErrors,
+            .registersRefused, .meterSilent, .cycleTooShort, .lineRemark, .adapterLatency, .serialTwice,
+            .notCommissioned,
             .directionReversed, .phasesSum, .energyPower, .powerFactor, .voltageOdd, .frequencyOdd, .valueStuck:
             nil
         }

@@ -101,22 +101,13 @@ package enum InstallationChecks {
 
     static func energy(_ meter: MeterSeries) -> Finding? {
         let rounds = meter.rounds.filter { $0.values[.activePower] != nil && net($0) != nil }
-        guard let first = rounds.first, let last = rounds.last, last.instant - first.instant >= spanMin,
-            rounds.count >= roundsMin, let before = net(first), let after = net(last)
+        guard isComparable(rounds, step: meter.energyStep), let first = rounds.first, let last = rounds.last,
+            let before = net(first), let after = net(last), let expected = integral(rounds)
         else { return nil }
         let advanced = after - before
-        var integral: Int128 = 0
-        for (a, b) in zip(rounds, rounds.dropFirst()) {
-            let power = Int128(a.values[.activePower] ?? 0) + Int128(b.values[.activePower] ?? 0)
-            integral += power * Int128(b.instant - a.instant)
-        }
-        guard let expected = Int64(exactly: integral / 7_200_000) else { return nil }
-        let step = max(1, meter.energyStep)
         // Power moves between two rounds: a fifth of it, and two steps of the register, may be missing.
-        guard magnitude(expected) >= 10 * step, magnitude(advanced - expected) > magnitude(expected) / 5 + 2 * step
-        else {
-            return nil
-        }
+        let tolerance = magnitude(expected) / 5 + 2 * max(1, meter.energyStep)
+        guard magnitude(advanced - expected) > tolerance else { return nil }
         let minutes = (last.instant - first.instant) / 60_000
         return Finding(
             .energyPower, name(meter),
@@ -124,8 +115,26 @@ package enum InstallationChecks {
                 + "\(wattHours(expected)) Wh" + ratio(advanced, expected))
     }
 
+    /// Long enough, and enough energy by the power: at least ten steps of the registers.
+    static func isComparable(_ rounds: [MeterSeries.Round], step: Int64) -> Bool {
+        guard let first = rounds.first, let last = rounds.last, last.instant - first.instant >= spanMin,
+            rounds.count >= roundsMin, let expected = integral(rounds)
+        else { return false }
+        return magnitude(expected) >= 10 * max(1, step)
+    }
+
+    /// Of the power over the rounds, mWh; nil: beyond what there can be.
+    private static func integral(_ rounds: [MeterSeries.Round]) -> Int64? {
+        var integral: Int128 = 0
+        for (a, b) in zip(rounds, rounds.dropFirst()) {
+            let power = Int128(a.values[.activePower] ?? 0) + Int128(b.values[.activePower] ?? 0)
+            integral += power * Int128(b.instant - a.instant)
+        }
+        return Int64(exactly: integral / 7_200_000)
+    }
+
     /// Import less export, mWh; of a meter with one register that one.
-    private static func net(_ round: MeterSeries.Round) -> Int64? {
+    static func net(_ round: MeterSeries.Round) -> Int64? {
         let (taken, given) = (round.values[.activeImport], round.values[.activeExport])
         guard taken != nil || given != nil else { return nil }
         let (value, overflowed) = (taken ?? 0).subtractingReportingOverflow(given ?? 0)

@@ -41,7 +41,7 @@ package struct LineCase: Hashable, Sendable {
         self.figures = figures
     }
 
-    package var findings: [Finding] { LineRules(self).findings }
+    package var findings: [Finding] { LineRules(self).findings + [characterFinding].compactMap { $0 } }
 }
 
 /// Counts and shares as rules need them.

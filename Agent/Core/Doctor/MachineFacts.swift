@@ -30,6 +30,8 @@ package struct TTYFacts: Hashable, Sendable {
     package var group = "dialout"
     package var user = "root"
     package var holders: [LineHolder] = []
+    /// There are processes whose open files the user who asks may not see.
+    package var hidesHolders = false
     /// The kernel's console is on it.
     package var isConsole = false
     /// Milliseconds a USB adapter waits for more bytes; nil: it has no such timer.

@@ -102,12 +102,41 @@ package struct UplinkFacts: Hashable, Sendable {
         package let port: Int
         package let probe: Probe
         package let sockets: [SocketFacts]
+        /// Nil: not probed, for there was no connection.
+        package let segments: SegmentFacts?
 
-        package init(host: String, port: Int, probe: Probe, sockets: [SocketFacts] = []) {
+        package init(
+            host: String, port: Int, probe: Probe, sockets: [SocketFacts] = [], segments: SegmentFacts? = nil
+        ) {
             self.host = host
             self.port = port
             self.probe = probe
             self.sockets = sockets
+            self.segments = segments
+        }
+
+        package var address: String { "\(host):\(port)" }
+
+        /// What waits on the agent's own connections speaks only where nobody tried.
+        private var stuck: SocketFacts? {
+            sockets.first {
+                $0.retransmits >= UplinkFacts.retransmitsMin && $0.unsentBytes >= UplinkFacts.largeBytesMin
+            }
+        }
+
+        var findings: [Finding] {
+            switch probe {
+            case .failed(let reason): return [Finding(.brokerUnreachable, address, reason)]
+            case .connected(let took):
+                if let segments, segments.unknown == nil { return segments.findings(address) }
+                guard let stuck else { return [] }
+                return [
+                    Finding(
+                        .packetsTooLarge, address,
+                        "a connection is made in \(took) ms, but \(stuck.unsentBytes) bytes wait after "
+                            + "\(stuck.retransmits) retransmissions: small packets pass, large ones do not")
+                ]
+            }
         }
     }
 
@@ -133,25 +162,8 @@ package struct UplinkFacts: Hashable, Sendable {
     static let largeBytesMin: Int64 = 536
 
     package var findings: [Finding] {
-        var found: [Finding] = []
-        for broker in brokers {
-            let address = "\(broker.host):\(broker.port)"
-            switch broker.probe {
-            case .failed(let reason): found.append(Finding(.brokerUnreachable, address, reason))
-            case .connected(let took):
-                guard
-                    let stuck = broker.sockets.first(where: {
-                        $0.retransmits >= Self.retransmitsMin && $0.unsentBytes >= Self.largeBytesMin
-                    })
-                else { break }
-                found.append(
-                    Finding(
-                        .packetsTooLarge, address,
-                        "a connection is made in \(took) ms, but \(stuck.unsentBytes) bytes wait after "
-                            + "\(stuck.retransmits) retransmissions: small packets pass, large ones do not"))
-            }
-        }
-        let open = brokers.map { "\($0.host):\($0.port) (MQTT)" } + ports.map { "\($0.address) (\($0.purpose))" }
+        var found = brokers.flatMap(\.findings)
+        let open = brokers.map { "\($0.address) (MQTT)" } + ports.map { "\($0.address) (\($0.purpose))" }
         if !open.isEmpty {
             found.append(Finding(.ports, "", "TCP " + open.joined(separator: ", ") + "; UDP 123 (time)"))
         }

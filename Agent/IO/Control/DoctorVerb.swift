@@ -26,6 +26,14 @@ extension ControlVerb {
         let requests = statuses.reduce(0) { $0 + $1.recent.total(\.requests) }
         try caller.line(ControlRequest("looked", ["at": "\(requests) requests of the last minutes"]))
         try caller.line(ControlRequest("looked", ["at": "\(recent.samples) recorded answers"]))
+        var rest = statuses.flatMap { $0.lineCase.notLookedAt }
+        let ids = statuses.flatMap { $0.plan.meters.map(\.id) }
+        rest += InstallationChecks.notLookedAt(recent.meters, of: ids)
+        rest += board.snapshot.figures.evidence.notLookedAt(quota: settings?.simQuota, now: steadyMilliseconds())
+        if board.snapshot.figures.key.since == nil {
+            rest.append(NotLookedAt("the key's age", because: "the clock was not known when it came in force"))
+        }
+        for skipped in rest { try caller.line(skipped.request) }
         if let key = board.snapshot.figures.key.lines.first {
             let words = key.split(separator: " ").joined(separator: " ")
             try caller.line(ControlRequest("looked", ["at": words]))
@@ -49,6 +57,7 @@ extension StatusBoard {
             findings.append(
                 Finding(.spoolRefuses, "", "\(readsWaiting) reads wait in memory for a commit that is refused"))
         }
+        findings += figures.key.progress.findings
         findings += ClockFacts.stepFindings(figures.clockSteps, largest: figures.clockStepMax)
         return findings + commissioningFindings
     }
