@@ -20,6 +20,8 @@ package enum RunningAgent {
     package static func run(_ parts: AgentParts, remote: RemoteStart, log: Log = Log()) throws {
         let signals = blockSignals()
         setLimits()
+        // Reading the configuration is over: its code is not in memory beside what opens the spool.
+        Footprint.dropCode()
         let clock = try MachineClock(house: parts.settings.clock)
         // Believed as it stands; the number held in the spool is compared below.
         try checkUplink(parts, believed: 0)
