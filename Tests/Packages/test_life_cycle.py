@@ -18,6 +18,8 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "System"))
+import confinement  # noqa: E402
 import root as roots  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -197,6 +199,19 @@ class Installed(unittest.TestCase):
         self.assertIn(f"enrolment.crl_file: {watched}", self.root.at("usr/share/doc/kilomint-collector/collector.md").read_text())
         self.assertFalse(list(self.root.at("etc/systemd/system").rglob("kilomint-crl*")))
 
+    def test_one_drop_in_for_a_token_serves_both_services(self):
+        example = self.root.at("usr/share/doc/kilomint-agent/examples/token.conf")
+        steps = [line[1:].strip() for line in example.read_text().splitlines() if line.startswith("#     ")]
+        install = "\n".join(steps[1:4]).replace("sudo ", "")
+        self.root.run("sh", "-ec", install)
+        for name in ("kilomint-agent", "kilomint-agent-renew"):
+            copy = self.root.at(f"etc/systemd/system/{name}.service.d/token.conf")
+            self.addCleanup(shutil.rmtree, copy.parent)
+            self.assertEqual(copy.read_text(), example.read_text())
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", f"--root={self.root.path}", f"{name}.service"], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+        self.assertIn("\nReadWritePaths=/var/lib/softhsm\n", example.read_text())
+
     def test_a_wrong_unit_would_be_seen(self):
         unit = self.root.at("lib/systemd/system/kilomint-wrong.service")
         unit.write_text("[Service]\nExecStart=/usr/bin/kilomint-none\nProtectEverything=yes\n")
@@ -336,6 +351,34 @@ esac
         self.root.run("dpkg", "-r", "kilomint-agent")
         pid = int(self.root.at("run/agent.pid").read_text())
         self.wait("end of the agent", lambda: not pathlib.Path(f"/proc/{pid}/exe").exists(), 20)
+        self.assertEqual(self.spool()[2], 1, "ended in order")
+
+    def test_the_service_runs_under_its_own_unit(self):
+        """The program of the package as the user of the package, under what the unit of the package forbids."""
+        install(self.root, "kilomint-profiles", "kilomint-agent")
+        text = filled(self.root, self.plant()).replace("\ncontrol:", "\ncontrol_mode: 0660\ncontrol_group: dialout\ncontrol:")
+        self.root.at("etc/kilomint/agent.yaml").write_text(text)
+        self.root.run("kilomint-agent", "init", "--config", "/etc/kilomint/agent.yaml", user="kilomint-agent")
+        run = self.root.at("run/kilomint-agent")
+        run.mkdir()
+        shutil.chown(run, *self.numbers())
+        unit = self.root.at("lib/systemd/system/kilomint-agent.service")
+        started = dict(confinement.service(unit.read_text()))["ExecStart"].split()
+        # As Root.command: /proc is there, and nothing stays mounted.
+        mount = 'mount -t proc proc "$KILOMINT_ROOT/proc" && exec "$@"'
+        with open(self.root.at("run/agent.log"), "wb") as log:
+            agent = subprocess.Popen(["unshare", "--mount", "sh", "-c", mount, "sh", *map(str, confinement.under(unit, *started))],
+                                     env={"PATH": os.environ["PATH"], "KILOMINT_ROOT": str(self.root.path)}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(lambda: (agent.kill(), agent.wait()))
+        self.wait("readings", lambda: self.root.at("var/lib/kilomint-agent/spool/spool.db").exists() and self.spool()[0] and self.spool()[0][0][0] >= 4)
+        self.assertEqual(self.root.owner_and_mode("/run/kilomint-agent/control.sock"), "kilomint-agent:dialout 0660")
+        said = self.root.run("kilomint-agent", "status", "--json", "--config", "/etc/kilomint/agent.yaml", user="kilomint-agent").stdout
+        self.assertIn('"control_problem":null', said)
+        said = self.root.run("kilomint-agent", "doctor", "--json", "--config", "/etc/kilomint/agent.yaml", user="kilomint-agent", check=False).stdout
+        self.assertIn('"the clock"', said)
+        self.assertNotIn("clock-unknown", said)
+        agent.terminate()
+        self.assertEqual(agent.wait(20), 0, self.root.at("run/agent.log").read_text())
         self.assertEqual(self.spool()[2], 1, "ended in order")
 
     def test_a_mode_of_the_administrator_stays(self):

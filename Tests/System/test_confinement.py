@@ -8,6 +8,7 @@ import fnmatch
 import grp
 import json
 import os
+import re
 import sqlite3
 import stat
 import struct
@@ -73,8 +74,10 @@ class ConfinedCabinet(Cabinet):
         return confinement.under(self.unit, *command) if name == "agent" else command
 
     def run_agent(self, **environment):
-        self.group = next((number for number in os.getgroups() if number != os.getgid()), os.getgid())
-        self.write(f"control_mode: 0660\ncontrol_group: {grp.getgrgid(self.group).gr_name}\n" + self.text)
+        # A name that the configuration takes, and another group than the one that files have anyway, where there is one.
+        known = {group.gr_gid: group.gr_name for group in grp.getgrall() if re.fullmatch("[a-z0-9_-]{1,32}", group.gr_name)}
+        self.group = next((number for number in os.getgroups() if number != os.getgid() and number in known), os.getgid())
+        self.write(f"control_mode: 0660\ncontrol_group: {known.get(self.group, self.group)}\n" + self.text)
         super().run_agent(**environment)
         self.until("readings", lambda: self.status()["buses"][0]["good"] > 3)
 
