@@ -108,10 +108,10 @@ package struct BusRunner {
 
     private mutating func wait(until instant: UTCInstant, orMonotonic monotonic: Int64?, _ now: Moment) {
         let other = min(monotonic ?? .max, meters.map(\.walkAt).min() ?? .max, people.wakeAt)
-        var wait = clock.nanoseconds(until: instant)
-        if other != .max { wait = min(wait, max(1, other - now.monotonic) * 1_000_000) }
-        line.rest(for: wait)
-        people.wait(stop, within: wait)
+        var rest = clock.nanoseconds(until: instant)
+        if other != .max { rest = min(rest, max(1, other - now.monotonic) * 1_000_000) }
+        line.rest(for: rest)
+        people.wait(stop, within: min(rest, MachineClock.sleepMax))
     }
 
     private func position(_ meter: UInt64) -> Int { meters.firstIndex { $0.meter.index == meter } ?? 0 }

@@ -53,18 +53,23 @@ package struct MachineClock: Sendable {
         }
     }
 
-    /// Real nanoseconds until the house shows `instant`, at most a second: a stepped clock must not be slept through.
+    /// Real nanoseconds to sleep at once at most: a stepped clock must not be slept through.
+    package static let sleepMax: Int64 = 1_000_000_000
+
+    /// Real nanoseconds until the house shows `instant`, as its clock goes now.
     package func nanoseconds(until instant: UTCInstant) -> Int64 {
         let ahead: Int64
         switch house {
-        case .real: ahead = (instant - now().utc) * 1_000_000
+        case .real:
+            let (nanoseconds, overflow) = (instant - now().utc).multipliedReportingOverflow(by: 1_000_000)
+            ahead = overflow ? .max / 4 : nanoseconds
         case .replayed(let start, let speed, let zero):
             let (scaled, overflow) = (instant - start).multipliedReportingOverflow(by: 1_000_000)
             // Rounded up, or a wait could end a nanosecond early and spin.
             let elapsed = overflow ? .max / 4 : scaled / speed + 1
             ahead = elapsed - (anchor + Self.nanoseconds(CLOCK_BOOTTIME) - zero.milliseconds * 1_000_000)
         }
-        return max(0, min(ahead, 1_000_000_000))
+        return max(0, ahead)
     }
 
     /// Real milliseconds for which a replayed clock still stands at its start; 0 in a real house.
