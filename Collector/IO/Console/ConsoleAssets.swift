@@ -68,10 +68,11 @@ enum ConsoleAssets {
         .dot { display: inline-block; width: 7px; height: 7px; border-radius: 50%; background: var(--amber); margin-left: 8px; vertical-align: 1px; }
         .dot.on { background: var(--mint); }
         td[data-label="Gateway"] span { white-space: nowrap; }
-        @media (max-width: 860px) { .stations { grid-template-columns: repeat(3, minmax(max-content, 1fr)); } .stations li:nth-child(3n+1) { border-left: 0; } .stations li:nth-child(n+4) { border-top: 1px solid var(--line); } .stations li::before { display: none; } }
-        @media (max-width: 620px) {
+        @media (max-width: 960px) { .stations { grid-template-columns: repeat(3, minmax(max-content, 1fr)); } .stations li:nth-child(3n+1) { border-left: 0; } .stations li:nth-child(n+4) { border-top: 1px solid var(--line); } .stations li::before { display: none; } }
+        @media (max-width: 780px) {
           main { padding: 18px 14px 40px; }
           .stations { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+          .stations li { padding: 12px 10px 12px 12px; }
           .figure { white-space: normal; }
           .stations li:nth-child(3n+1) { border-left: 1px solid var(--line); }
           .stations li:nth-child(odd) { border-left: 0; }
