@@ -52,7 +52,7 @@ struct AddDevices: AsyncParsableCommand {
             if claim { codes = try await claims(site, port, &bodies, client) }
             let draft = RegistrationDraft(
                 bodies.map { Registration(number: 1, effectiveFrom: port.instant, body: $0) })
-            try await requireAccepted(draft, client)
+            try await draft.requireAccepted(by: client, file: file)
             try await options.register(draft)
             print(draft.words + "\n")
             if let path = options.draft { print(Self.next(path) + (codes.isEmpty ? "" : " Then counts:") + "\n") }
@@ -96,25 +96,7 @@ struct AddDevices: AsyncParsableCommand {
         return Identifier(try JSONDecoder().decode(KnownEntity.self, from: Data(bytes)).organisation)
     }
 
-    private struct Judgement: Decodable {
-        struct Item: Decodable { let problem: String? }
-        let items: [Item]
-    }
-
-    /// Asks the house before anybody signs, and names everything that stands against it.
-    private func requireAccepted(_ draft: RegistrationDraft, _ client: HouseClient) async throws {
-        let bytes = try await client.post("/v1/registrations/check", draft.encoded)
-        let items = try JSONDecoder().decode(Judgement.self, from: Data(bytes)).items
-        let problems = zip(draft.registrations, items).compactMap { registration, item in
-            item.problem.map { "\(RegistrationDraft.title(registration)): \($0)" }
-        }
-        guard problems.isEmpty else {
-            throw DraftRefused(
-                description: "\(file) is refused, nothing was registered:\n  " + problems.joined(separator: "\n  "))
-        }
-    }
-
-    private static func next(_ path: String) -> String {
+    static func next(_ path: String) -> String {
         """
         \(path) waits for a root key and two persons. Each on their own machine, or one after the other:
 

@@ -23,7 +23,8 @@ struct DeviceCommand: AsyncParsableCommand {
                                            kilomint-collector device show GATEWAY …
             """,
         subcommands: [
-            AddDevices.self, ShowDevice.self, ListDevices.self, ClaimDevice.self, RevokeDevice.self, SignDraft.self,
+            AddDevices.self, ChangeDevices.self, ShowDevice.self, ListDevices.self, ClaimDevice.self, RevokeDevice.self,
+            SignDraft.self,
             SubmitDraft.self, UnlockDevice.self, ConfigureDevice.self,
         ])
 }

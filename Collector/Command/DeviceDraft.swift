@@ -47,6 +47,26 @@ extension RegistrationDraft {
     }
 }
 
+private struct Judgement: Decodable {
+    struct Item: Decodable { let problem: String? }
+    let items: [Item]
+}
+
+extension RegistrationDraft {
+    /// Asks the house before anybody signs, and names everything that stands against it.
+    func requireAccepted(by client: HouseClient, file: String) async throws {
+        let bytes = try await client.post("/v1/registrations/check", encoded)
+        let items = try JSONDecoder().decode(Judgement.self, from: Data(bytes)).items
+        let problems = zip(registrations, items).compactMap { registration, item in
+            item.problem.map { "\(Self.title(registration)): \($0)" }
+        }
+        guard problems.isEmpty else {
+            throw DraftRefused(
+                description: "\(file) is refused, nothing was registered:\n  " + problems.joined(separator: "\n  "))
+        }
+    }
+}
+
 struct SignDraft: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sign", abstract: "Shows what a draft says and adds a signature to it. Needs no network.")

@@ -27,7 +27,16 @@ extension RegistrationDraft {
         }
     }
 
-    private static func words(_ own: Registration) -> String {
+    /// What is said otherwise: `- ` as it stands, `+ ` as it is to be.
+    static func difference(from old: Registration, to new: Registration) -> [String] {
+        let (before, after) = (lines(old), lines(new))
+        let gone = before.filter { !after.contains($0) }.map { "  - " + $0 }
+        return gone + after.filter { !before.contains($0) }.map { "  + " + $0 }
+    }
+
+    private static func words(_ own: Registration) -> String { lines(own).joined(separator: "\n  ") }
+
+    private static func lines(_ own: Registration) -> [String] {
         let lines: [String]
         switch own.body {
         case .claim(let claim):
@@ -54,8 +63,10 @@ extension RegistrationDraft {
         case .meter(let meter): lines = words(meter)
         case .meteringPoint(let point): lines = words(point)
         }
-        let all = lines + ["number \(own.number), from \(own.effectiveFrom)"]
-        return all.joined(separator: "\n  ")
+        let number =
+            own.number > 1 && own.body.isReplaced
+            ? "number \(own.number), in place of what stands" : "number \(own.number)"
+        return lines + ["\(number), from \(own.effectiveFrom)"]
     }
 
     private static func words(_ key: RegisteredKey) -> [String] {
@@ -103,5 +114,15 @@ extension RegistrationDraft {
                     default: scalar
                     }
                 }))
+    }
+}
+
+extension Registration.Body {
+    /// A later one takes the place of the one before; claims and revocations come one after the other.
+    fileprivate var isReplaced: Bool {
+        switch self {
+        case .claim, .revocation: false
+        case .organisation, .key, .entity, .meteringPoint, .meter, .gateway: true
+        }
     }
 }

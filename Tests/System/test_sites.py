@@ -71,6 +71,56 @@ class Sites(unittest.TestCase):
             self.becomes_alive(one, code)
             self.assertEqual(one.verify().returncode, 0)
 
+    def test_what_stands_is_changed(self):
+        """A meter behind another gateway with another ratio, by three; an organisation's name, by the root key alone."""
+        with BareHouse() as one:
+            one.serve()
+            site, draft, change = one.dir / "site.yaml", one.dir / "change.draft", one.dir / "change.yaml"
+            site.write_text(SITE.replace("meters:", f"  - {{id: gw-new, entity: {house.ENTITY}}}\nmeters:", 1))
+            one.device("add", site, *one.base(), *one.keys("root", "person-a", "person-b"))
+            meter = next(line for line in SITE.split("\n") if "id: b23-east" in line)
+            moved = meter.replace(f"gateway: {house.GATEWAY}", "gateway: gw-new").replace("class: mid", "class: mid, ratio_numerator: 200, ratio_denominator: 5")
+            self.changes_that_are_none(one, change, meter, moved)
+
+            change.write_text(f"meters:\n{moved}\n")
+            said = one.device("change", change, *one.base(), "--draft", draft).stdout
+            for words in ("- A METER: b23-east behind gateway " + house.GATEWAY, "+ A METER: b23-east behind gateway gw-new", "- its counts times 1/1",
+                          "+ its counts times 200/5", "number 2, in place of what stands", "device sign"):
+                self.assertIn(words, said)
+            self.assertNotIn("serial", said)
+            self.assertIn("b23-east", one.shown(house.GATEWAY).split("metering points")[0])
+            done = one.device("submit", draft, *one.base(), check=False)
+            self.assertIn("nobody has signed it", done.stderr)
+            for name in ("root", "person-a"):
+                one.device("sign", draft, *one.keys(name))
+            self.assertIn("dual control", one.device("submit", draft, *one.base(), check=False).stderr)
+            one.device("sign", draft, *one.keys("person-b"))
+            for _ in range(2):
+                one.device("submit", draft, *one.base())
+            self.assertRegex(one.shown("gw-new"), r"b23-east +ABB B23 20160701 +abb/b23 × 200/5")
+            self.assertNotIn("b23-east", one.shown(house.GATEWAY).split("metering points")[0])
+
+            change.write_text("organisations:\n  - {id: serf-east-owners, name: \"SERF, under another name\"}\n")
+            self.assertIn("Registered: it counts from", one.device("change", change, *one.base(), *one.keys("root")).stdout)
+            self.assertIn("stands like this already", one.device("change", change, *one.base(), *one.keys("root"), check=False).stderr)
+            verdict = one.verify()
+            self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
+
+    def changes_that_are_none(self, one, change, meter, moved):
+        for text, more, words in (
+            (f"meters:\n{meter}\n", (), "meter b23-east: it stands like this already"),
+            (f"meters:\n{moved.replace('id: b23-east', 'id: b23-west')}\n", (), "meter b23-west: it is not registered"),
+            (f"meters:\n{moved.replace('gw-new', 'gw-none')}\n", (), "meter b23-east: its gateway is not registered"),
+            (f"meters:\n{moved.replace('b23-east', 'inverter-east', 1)}\n", (), "METER_CLAIMED_TWICE"),
+            (f"meters:\n{moved}\n", ("--from", "2016-07-01T00:00:00Z"), "what was settled stays"),
+            (f"meters:\n{moved}\n", ("--from", "tomorrow"), "an instant such as"),
+        ):
+            change.write_text(text)
+            done = one.device("change", change, *one.base(), "--draft", one.dir / "never.draft", *more, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(words, done.stderr)
+            self.assertFalse((one.dir / "never.draft").exists())
+
     def mistakes_are_named(self, one, site):
         site.write_text(SITE.replace(f"gateway: {house.GATEWAY}", "gateway: gw-none").replace("abb/b23", "abb/none"))
         done = one.device("add", site, *one.base(), "--draft", one.dir / "never.draft", check=False)

@@ -113,6 +113,8 @@ enum OpenAPI {
             body: .envelope("registration"), status: 201),
         Operation(
             "post", "/v1/registrations/check", .operator, "What stands against a draft once it is signed", body: .bytes),
+        Operation(
+            "post", "/v1/registrations/standing", .operator, "What stands of each thing a draft is about", body: .bytes),
         Operation("get", "/v1/enrolment", .viewer, "What claims are made with"),
         Operation("get", "/v1/entities/{entity}", .viewer, "A facility, its metering points and gateways"),
         Operation("post", "/v1/sources", .auditor, "Keep raw input of a source statement", body: .bytes, status: 201),

@@ -9,11 +9,10 @@ internal import Hummingbird
 extension HouseRoutes {
     func addSites(_ router: Router<BasicRequestContext>) {
         post(router, "/v1/registrations/check", .operator, bytesMax: RegistrationDraft.bytesMax) { body, _, _ in
-            let draft: RegistrationDraft
-            do throws(ShapeError) { draft = try RegistrationDraft(decoding: body) } catch {
-                throw Problem.badRequest("not a draft", detail: "\(error): `kilomint-collector device add` writes one")
-            }
-            return Answer.json(await house.draftView(draft))
+            Answer.json(await house.draftView(try draft(body)))
+        }
+        post(router, "/v1/registrations/standing", .operator, bytesMax: RegistrationDraft.bytesMax) { body, _, _ in
+            Answer.json(await house.standingView(try draft(body)))
         }
         view(router, "/v1/enrolment") { _, _ in Answer.json(await house.enrolmentView()) }
         view(router, "/v1/entities/:entity") { _, context in
@@ -21,6 +20,12 @@ extension HouseRoutes {
                 throw Problem.notFound("such entity", hint: "register it first: kilomint-collector device add")
             }
             return Answer.json(view)
+        }
+    }
+
+    private func draft(_ body: [UInt8]) throws(Problem) -> RegistrationDraft {
+        do throws(ShapeError) { return try RegistrationDraft(decoding: body) } catch {
+            throw Problem.badRequest("not a draft", detail: "\(error): `kilomint-collector device add` writes one")
         }
     }
 

@@ -1,6 +1,7 @@
 // Drafts: what the house says to registrations before anybody signs them. Nothing is kept; signatures are made elsewhere.
 
 internal import CollectorCore
+internal import Proofs
 internal import Quantities
 
 /// What stands against one registration of a draft.
@@ -66,6 +67,19 @@ extension House {
                 ("id", .string(RegistrationSubject(registration.body).id.text)),
                 ("code", .optional(finding?.code.map { Int64(clamping: $0) })),
                 ("problem", .optional(finding?.text)),
+            ])
+        }
+        return .object([("now", .string(decisionTime().description)), ("items", .array(items))])
+    }
+
+    /// What stands of each thing that a draft is about: `{now, items: [{kind, id, registration (base64) / null}]}`.
+    func standingView(_ draft: RegistrationDraft) -> JSON {
+        let items = draft.registrations.map { registration -> JSON in
+            let last = state.registry.last(registration.body)
+            return .object([
+                ("kind", .count(registration.body.kind)),
+                ("id", .string(RegistrationSubject(registration.body).id.text)),
+                ("registration", .optional(last?.payload.base64)),
             ])
         }
         return .object([("now", .string(decisionTime().description)), ("items", .array(items))])
