@@ -57,6 +57,13 @@ final class Database {
         file.pointee.pMethods = UnsafePointer(own)
     }
 
+    /// Keeps back the end of each padded commit until the next one; call it when the log is open.
+    func holdLogTail() {
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+        if let file { LogTail.hold(file) }
+    }
+
     /// Closes the file; the last connection checkpoints.
     func close() {
         statements = [:]

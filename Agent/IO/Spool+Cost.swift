@@ -9,10 +9,9 @@ extension Spool {
     /// Of a record's row beside its envelope: numbers, link, lengths.
     private static let rowBytes: Int64 = 62
 
-    /// Bytes that a commit of one record writes into the log and, later, once more into the file. What the log ends with behind a
-    /// block's end the system writes now and then before the next commit does: once in four, as measured with commits each 10 s.
+    /// Bytes that a commit of one record writes into the log and, later, once more into the file.
     static func writtenBytes(envelope: Int64) -> Int64 {
-        loggedBytes(envelope: envelope) + foldedBytes(envelope: envelope) + blockBytes / 4
+        loggedBytes(envelope: envelope) + foldedBytes(envelope: envelope)
     }
 
     /// Whole blocks: pages of the envelope, the leaf that names them, the stream's, the file's first, and at times one more where

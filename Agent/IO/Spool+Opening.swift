@@ -35,6 +35,7 @@ extension Spool {
             try index(database)
             let agent = try loadAgent(database)
             let streams = try loadStreams(database)
+            database.holdLogTail()
             let owner = try database.text("SELECT gateway FROM agent") ?? ""
             guard owner == gateway.text else { throw SpoolError.otherGateway(path: file, found: owner) }
             let spool = Spool(folder: folder, database: database, agent: agent, streams: streams)
@@ -53,6 +54,9 @@ extension Spool {
 
     /// PRAGMAs that decide what survives a power cut. A value SQLite does not keep ends the start.
     private static func set(_ database: Database, file: String, bytesMax: Int) throws {
+        // Before anything is read: then the index of the log is memory of this process, and nobody else can open the file. Of a
+        // file that has a log already, one page read earlier would make it a file, whose pages the system writes each 30 s.
+        try database.run("PRAGMA locking_mode = EXCLUSIVE")
         // A file that is there keeps its own.
         try database.run("PRAGMA page_size = \(pageBytes)")
         let pageBytes = max(512, try database.integer("PRAGMA page_size") ?? 0)
@@ -60,7 +64,6 @@ extension Spool {
         let folded = String(logBytes / pageBytes)
         let settings: [(name: String, value: String, found: String)] = [
             ("auto_vacuum", "NONE", "0"),
-            // Before WAL: then the index of the log is memory of this process, and nobody else can open the file.
             ("locking_mode", "EXCLUSIVE", "exclusive"),
             ("journal_mode", "WAL", "wal"),
             // FULL: the log is synced at each commit; NORMAL would lose commits at a power cut.
