@@ -49,6 +49,11 @@ class SitePage(unittest.TestCase):
             self.becomes_alive(one, page, code)
             self.assertTrue(page.run("window.sameDocument"), "the page was loaded again")
             self.secret_is_nowhere(one, code.split("-")[1])
+            page.open(one.url + "/")
+            # As it is when more was issued than this house ever will.
+            page.run("document.querySelectorAll('.stations .figure')[5].firstChild.textContent = '1 234 567 '")
+            self.assertLess(page.run("Math.max(...[...document.querySelectorAll('.stations .figure')].map((each) => each.clientHeight))"), 40)
+            self.shoot(page, "console")
             page.open(one.url + "/devices")
             self.shoot(page, "devices")
             page.open(f"{one.url}/gateways/{house.GATEWAY}")
@@ -119,7 +124,7 @@ class SitePage(unittest.TestCase):
             self.assertNotIn(secret.encode(), path.read_bytes(), path)
 
     def shoot(self, page, name):
-        for width, height in ((1280, 800), (390, 844)):
+        for width, height in ((1280, 800), (900, 800), (700, 800), (390, 844)):
             page.size(width, height)
             wide = page.run("[document.documentElement.scrollWidth, innerWidth]")
             self.assertLessEqual(wide[0], wide[1], f"{name} is wider than {width} px")
