@@ -46,8 +46,16 @@ extension Commands {
         guard Initialisation.isDone(settings) else {
             throw Arguments.Failed(description: "there is no spool yet: kilomint-agent init --config \(settings.file)")
         }
-        if arguments.has("replace") { try ReplacedBox(folder: settings.spool.path).mark() }
-        let enrolled = try enrolment.enroll(at: origin, code: code)
+        let replaced = ReplacedBox(folder: settings.spool.path)
+        let wasMarked = replaced.isMarked
+        // Before: with the certificate there, a crash must not leave a stream that goes on as if nothing had been replaced.
+        if arguments.has("replace") { try replaced.mark() }
+        let enrolled: Enrolled
+        do { enrolled = try enrolment.enroll(at: origin, code: code) } catch {
+            // The box that was there goes on.
+            if !wasMarked { replaced.clear() }
+            throw error
+        }
         print("\(settings.gateway) is enrolled at \(origin)")
         report(enrolled, settings)
     }

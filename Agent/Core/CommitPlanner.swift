@@ -35,6 +35,8 @@ package struct CommitPlanner: Sendable {
     static let noteEvery: Int64 = 3_600_000
     /// Notes of one commit.
     static let notesMax = 64
+    /// Subjects remembered before those noted too long ago to matter are forgotten.
+    static let notedMax = 256
     /// How long the first birth waits for meters to say who they are. Real milliseconds.
     static let openingMax: Int64 = 5_000
 
@@ -106,6 +108,7 @@ package struct CommitPlanner: Sendable {
         let key = "\(note.code) \(subject)"
         if let last = notedAt[key], monotonic - last < Self.noteEvery { return }
         guard waiting.count < Self.notesMax else { return }
+        if notedAt.count >= Self.notedMax { notedAt = notedAt.filter { monotonic - $0.value < Self.noteEvery } }
         notedAt[key] = monotonic
         waiting.append(note)
     }

@@ -22,7 +22,10 @@ package struct DatabaseError: Error, Hashable, Sendable, CustomStringConvertible
 final class Database {
     private var handle: OpaquePointer?
     private var statements: [String: Statement] = [:]
-    private(set) var isInTransaction = false
+    /// Extended codes that are macros Swift does not see: SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ, and SQLITE_IOERR_CORRUPTFS,
+    /// which is what a read is that the disk answers with EIO. Within a statement SQLite makes that one SQLITE_CORRUPT, while it
+    /// opens a file it does not.
+    static let readFailures: Set<Int32> = [SQLITE_IOERR | 1 << 8, SQLITE_IOERR | 2 << 8, SQLITE_IOERR | 33 << 8]
 
     /// - Throws: ``DatabaseError``.
     init(path: String, readOnly: Bool = false) throws(DatabaseError) {
@@ -128,9 +131,7 @@ final class Database {
 
     func failure(_ code: Int32) -> DatabaseError {
         let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code))
-        // SQLITE_IOERR_READ and SQLITE_IOERR_SHORT_READ: extended codes that are macros Swift does not see.
-        let isReadFailure = code == SQLITE_IOERR | 1 << 8 || code == SQLITE_IOERR | 2 << 8
-        return DatabaseError(code: code & 0xFF, message: text, isReadFailure: isReadFailure)
+        return DatabaseError(code: code & 0xFF, message: text, isReadFailure: Self.readFailures.contains(code))
     }
 }
 

@@ -24,7 +24,7 @@ extension Keeper {
                 Digest(of: bytes), 0, "oversized", "\(bytes.count) bytes; at most \(Command.envelopeBytesMax)")
         }
         guard let trust else { return }
-        let instant = commandTime
+        let instant = provenTime
         let message: SignedMessage
         let command: Command
         do {
@@ -50,12 +50,6 @@ extension Keeper {
             number: command.number, identity: message.identity, expiresAt: command.expiresAt, verdict: verdict)
         // Full: the broker retains it and gives it again with the next connection.
         settings.reading?.reloads.post(.command(taken))
-    }
-
-    /// What must have passed: the house's time, or where the clock is behind what is proven, that.
-    private var commandTime: UTCInstant {
-        guard settings.replay == nil, let parts = uplink?.parts else { return clock.now().utc }
-        return CertificateClock(parts.settings).instant
     }
 
     /// - Parameter subject: one of few words: notes and lines are limited by it.

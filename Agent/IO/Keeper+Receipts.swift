@@ -11,17 +11,17 @@ extension Keeper {
         // While older records are taken over nobody knows which stream it is about; it comes again.
         guard !holdsBack else { return }
         let now = clock.now()
-        guard let trust, let (receipt, _) = trust.receipt(bytes, at: now.utc, monotonic: now.monotonic) else {
+        guard let trust, let (receipt, _) = trust.receipt(bytes, at: provenTime, monotonic: now.monotonic) else {
             unbelieved.receiptsRefused += 1
             log.line(.warning, "a receipt is not signed by a key that may", limit: "")
             return
         }
         let stream = streams[sending]
-        let own =
-            receipt.durableThrough == 0 ? nil : try spool.record(covering: receipt.durableThrough, in: stream)?.own
-        let sent = Chain(gateway: settings.gateway, stream: stream.id, head: stream.head, link: stream.link)
-        switch receipt.judged(chain: sent, held: stream.receipted, own: own) {
+        let verdict = try judged(receipt, of: stream)
+        tails.heard(receipt, verdict, of: stream)
+        switch verdict {
         case .ignored(let reason):
+            if reason == .otherStream, try wentBack(receipt, now, bytes) { return }
             unbelieved.receiptsIgnored += 1
             if reason != .otherStream {
                 log.line(
@@ -31,23 +31,40 @@ extension Keeper {
             return
         case .holds(let through): held(through, now, bytes, receipt)
         case .wentBack(let through, let before):
-            log.line(
-                .warning, "the collector holds less than it did: sending again",
-                [("from", String(through + 1)), ("held", String(before))])
-            planner.note(
-                .receiptWentBack(stream: stream.id, to: through, held: before, uptime: now.uptime),
-                subject: "\(through)", monotonic: now.monotonic)
+            noteWentBack(stream, to: through, held: before, now)
             held(through, now, bytes, receipt)
         case .newStream(let lastKnown, let reason):
+            settleTail(through: receipt.durableThrough)
             // What was taken before stands, though no receipt said so yet: a key record among it names who signs from here on.
-            if let own, own.through == receipt.durableThrough, own.link == receipt.identity {
-                streams[sending].receipted = max(stream.receipted, own.through)
+            if let own = try own(receipt, of: stream), own.through == receipt.durableThrough,
+                own.link == receipt.identity
+            {
+                streams[sending].receipted = max(streams[sending].receipted, own.through)
             }
             return try endStream(lastKnown: lastKnown, reason: reason)
         }
         if let from = receipt.resendFrom { window.goBack(to: max(from, 1), now: now.monotonic) }
         for refusal in receipt.refusals { try answer(refusal) }
         moveOn()
+    }
+
+    func judged(_ receipt: Receipt, of stream: StreamState) throws -> ReceiptVerdict {
+        let sent = Chain(gateway: settings.gateway, stream: stream.id, head: stream.head, link: stream.link)
+        return receipt.judged(chain: sent, held: stream.receipted, own: try own(receipt, of: stream))
+    }
+
+    private func own(_ receipt: Receipt, of stream: StreamState) throws -> OwnRecord? {
+        receipt.durableThrough == 0 ? nil : try spool.record(covering: receipt.durableThrough, in: stream)?.own
+    }
+
+    /// At most one an hour about a stream, however often old receipts are played again.
+    func noteWentBack(_ stream: StreamState, to through: UInt64, held before: UInt64, _ now: Moment) {
+        log.line(
+            .warning, "the collector holds less than it did: sending again",
+            [("stream", stream.id.description), ("from", String(through + 1)), ("held", String(before))])
+        planner.note(
+            .receiptWentBack(stream: stream.id, to: through, held: before, uptime: now.uptime),
+            subject: "\(stream.id)", monotonic: now.monotonic)
     }
 
     private func held(_ through: UInt64, _ now: Moment, _ bytes: [UInt8], _ receipt: Receipt) {
@@ -88,6 +105,7 @@ extension Keeper {
         guard refusal.sequence > stream.receipted, refusal.sequence <= stream.head,
             let row = try spool.record(covering: refusal.sequence, in: stream)
         else { return }
+        if settleTail(through: nil) { return moveOn() }
         if refusal.isOfKey, sending < streams.count - 1,
             try spool.kid(at: row.first, in: stream).flatMap({ signers.ring.key(kid: $0) }) == nil
         {

@@ -28,6 +28,8 @@ extension Keeper {
                     log.line(
                         .error, "spool full: unreceipted readings sacrificed",
                         [("from", String(run.first)), ("to", String(run.through))], limit: "")
+                    // Of another stream nothing is under way.
+                    guard index == sending else { continue }
                     window.goBack(to: min(run.first, window.next), now: clock.now().monotonic)
                 }
             }

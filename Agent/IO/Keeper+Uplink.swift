@@ -68,6 +68,7 @@ extension Keeper {
     /// Sends what the window allows: stored bytes, in order.
     func send() throws {
         guard let session, !holdsBack else { return }
+        try askForTail()
         let start = clock.now().monotonic
         if window.tick(now: start) {
             log.line(.warning, "no receipt in time, sending again", [("from", String(window.next))], limit: "")
@@ -161,8 +162,8 @@ extension Keeper {
     }
 
     private var heldReceipt: Receipt? {
-        let now = clock.now()
-        return agent.receipt.flatMap { trust?.receipt($0, at: now.utc, monotonic: now.monotonic) }?.0
+        let (instant, now) = (provenTime, clock.now().monotonic)
+        return agent.receipt.flatMap { trust?.receipt($0, at: instant, monotonic: now) }?.0
     }
 
     func jitter() -> UInt64 { secureRandom(count: 4).reduce(0) { $0 << 8 | UInt64($1) } }

@@ -103,6 +103,7 @@ package final class Keeper {
     /// Streams as they will be remembered by the next commit.
     var streams: [StreamState]
     var window: UplinkWindow
+    var tails = TailWatch()
     /// Position in `streams` of the stream being sent: the oldest with something unreceipted.
     var sending: Int
     var isStopping = false
@@ -111,6 +112,7 @@ package final class Keeper {
     var receiptReceivedAt: Int64?
     /// The receipt's time that was last kept as a floor.
     var floorWrittenAt = UTCInstant(milliseconds: 0)
+    var clockLag = ClockLag()
     private var opening: OpenCommit.Cut?
     private var openingNotices: [BusNotice] = []
     var startedAt: Int64
@@ -157,7 +159,7 @@ package final class Keeper {
         self.uplink = uplink
         self.log = log
         self.board = board
-        agent = start.spool.agent
+        agent = start.agent
         streams = start.spool.streams
         lastBirth = start.lastBirth
         chain = start.chain
@@ -331,7 +333,8 @@ package final class Keeper {
         }
         if pending?.records.last?.kind == .key { takeOver() }
         pending = nil
-        answerNotes()
+        // Those of a commit that the key's store does not sign wait for it.
+        if unsigned == nil { answerNotes() }
         doubt()
         try makeRoom(isFull: false)
     }

@@ -3,6 +3,7 @@
 package import AgentCore
 internal import CBOR
 internal import Evidence
+internal import Glibc
 internal import Keys
 internal import Quantities
 
@@ -16,6 +17,8 @@ package struct KeeperStart {
     package var lastBirth: [UInt8]?
     /// The keys that are there, and which one signs.
     package let signers: Signers
+    /// As it is to be remembered: the spool's own, unless the disk is full.
+    package private(set) var agent: AgentState
 
     /// Opens the folder, salvages what is damaged, decides about the stream and remembers that a run has begun.
     ///
@@ -31,12 +34,27 @@ package struct KeeperStart {
             log.line(.error, "the spool is damaged", [("error", error.description)])
             SpoolFolder(folder).markDamaged()
             self = try Self(of: folder, settings, meters, keys, clock, log)
+        } catch let error where Self.isFull(error) {
+            // The room that is kept for this: it is taken again once a commit has worked.
+            log.line(.error, "the disk is full: the reserve is given back", [("error", "\(error)")])
+            SpoolReserve(folder: folder).release()
+            self = try Self(of: folder, settings, meters, keys, clock, log, isFull: true)
+        }
+    }
+
+    private static func isFull(_ error: any Error) -> Bool {
+        switch error {
+        case let error as DatabaseError: error.isFull
+        case SpoolError.database(let error): error.isFull
+        case let error as SystemError: error.code == ENOSPC || error.code == EDQUOT
+        case SpoolError.system(let error): error.code == ENOSPC || error.code == EDQUOT
+        default: false
         }
     }
 
     private init(
         of folder: String, _ settings: KeeperSettings, _ meters: [ConfiguredMeter], _ keys: KeyRing,
-        _ clock: MachineClock, _ log: Log
+        _ clock: MachineClock, _ log: Log, isFull: Bool = false
     ) throws {
         let now = clock.now()
         try SpoolFolder.create(folder)
@@ -47,7 +65,8 @@ package struct KeeperStart {
             folder: folder, gateway: settings.gateway, bytesMax: settings.policy.bytesMax,
             keys: SpoolKeys(keys: keys.held.map(\.key.publicKey) + book.keys), at: now.utc, log: log)
         reserve = SpoolReserve(folder: folder)
-        reserve.restore()
+        if !isFull { reserve.restore() }
+        agent = spool.agent
 
         // The stream says which key is in force, also after a crash in the middle of a change.
         var kid: [UInt8]?
@@ -65,7 +84,8 @@ package struct KeeperStart {
         }
         guard let stream = spool.streams.last else { throw SpoolError.damaged("no stream is open") }
         // After the stream is durable: a crash in between makes one more stream, never two gateways with one.
-        try SpoolFolder(folder).write(SpoolFolder.Marks(machine: machine, stream: stream.id))
+        let found = SpoolFolder.Marks(machine: machine, stream: stream.id)
+        if found != marks { try SpoolFolder(folder).write(found) }
 
         chain = Chain(gateway: settings.gateway, stream: stream.id, head: stream.head, link: stream.link)
         lastBirth = try spool.latestBirth(of: stream)
@@ -75,10 +95,21 @@ package struct KeeperStart {
             register: MeterRegister(meters), agentVersion: settings.agentVersion, replay: settings.replay,
             born: born?.withoutPredecessor, predecessor: predecessor, monotonic: now.monotonic)
         try noteCrash(born, settings, clock, now)
-        var agent = spool.agent
+        try begin(isFull, log)
+    }
+
+    /// A run has begun.
+    private mutating func begin(_ isFull: Bool, _ log: Log) throws {
         agent.isClean = false
         agent.session += 1
-        try spool.commit([], agent: agent, streams: spool.streams)
+        do { try spool.commit([], agent: agent, streams: spool.streams) } catch let error as DatabaseError
+            where isFull && error.isFull
+        {
+            // The keeper makes room and remembers it with its first commit. A crash before that is one that nobody is told of: of
+            // this run nothing was kept.
+            log.line(.error, "the spool cannot remember this start", [("error", error.description)])
+            try spool.reload()
+        }
     }
 
     /// Why the stream that is there cannot go on; nil when it can.

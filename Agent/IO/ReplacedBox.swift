@@ -17,8 +17,8 @@ package struct ReplacedBox {
         guard fsync(descriptor) == 0 else { throw SystemError("sync \(path)") }
     }
 
-    var isMarked: Bool { SmallFile.isThere(path) }
+    package var isMarked: Bool { SmallFile.isThere(path) }
 
     /// A crash before it makes one more stream that says the same.
-    func clear() { unlink(path) }
+    package func clear() { unlink(path) }
 }

@@ -55,7 +55,8 @@ extension Spool {
     /// PRAGMAs that decide what survives a power cut. A value SQLite does not keep ends the start.
     private static func set(_ database: Database, file: String, bytesMax: Int) throws {
         // Before anything is read: then the index of the log is memory of this process, and nobody else can open the file. Of a
-        // file that has a log already, one page read earlier would make it a file, whose pages the system writes each 30 s.
+        // file that has a log already, one page read earlier would make it a file, which a full disk refuses, and whose pages the
+        // system writes each 30 s.
         try database.run("PRAGMA locking_mode = EXCLUSIVE")
         // A file that is there keeps its own.
         try database.run("PRAGMA page_size = \(pageBytes)")

@@ -46,7 +46,11 @@ extension Spool {
         guard descriptor >= 0 else { return }
         defer { Glibc.close(descriptor) }
         var head = [UInt8](repeating: 0, count: 24)
-        guard pread(descriptor, &head, head.count, 0) == head.count else { return }
+        let count = pread(descriptor, &head, head.count, 0)
+        guard count >= 0 || errno != EIO else {
+            throw SpoolError.damaged("its first page, which the disk does not give")
+        }
+        guard count == head.count else { return }
         // A power cut while the log was folded in for the first time: the page is in the log.
         guard head.contains(where: { $0 != 0 }) else { return }
         guard (1...2).contains(head[18]), (1...2).contains(head[19]), Array(head[20...]) == [0, 64, 32, 32] else {

@@ -69,12 +69,13 @@ struct SpoolFolder {
 
     // MARK: Marks
 
-    /// Nil when there are none, or they cannot be understood: they are only a hint.
+    /// Nil when there are none, or the disk does not give them, or they cannot be understood: they are only a hint.
     func marks() throws(SystemError) -> Marks? {
         let text: String
         do { text = try SmallFile.text(path + "/marks") } catch {
-            if error.code == ENOENT { return nil }
-            throw error
+            // Sectors that cannot be read are written anew with the next marks; not being allowed to read is for a person.
+            guard error.code == ENOENT || error.code == EIO else { throw error }
+            return nil
         }
         let lines = text.split(separator: "\n").map { $0.split(separator: " ", omittingEmptySubsequences: false) }
         guard lines.count == 2, lines[0].count == 2, lines[1].count == 2, lines[0][0] == "machine",

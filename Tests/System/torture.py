@@ -318,10 +318,23 @@ def read_only(house, chance):
 
 
 def bad_sector(house, chance):
-    size = (house.spool / "spool.db").stat().st_size
-    begin = chance.randrange(0, max(1, size), 512)
-    house.control["bad_from"], house.control["bad_to"] = begin, begin + 512 * chance.randint(1, 16)
-    house.control["bad_file"] = (house.spool / "spool.db").stat().st_ino
+    """Sectors of the database, of its log, or of a small file beside them."""
+    name = chance.choice(["spool.db"] * 4 + ["spool.db-wal"] * 2 + ["marks", "keys", "floor"])
+    size = (house.spool / name).stat().st_size if (house.spool / name).exists() else 0
+    # The first sector is the file's head: without it nothing of the file is found.
+    begin = chance.choice((0, *[chance.randrange(0, max(1, size), 512)] * 3))
+    sectors_cannot_be_read(house, name, begin, begin + 512 * chance.randint(1, 16))
+    return f"sectors of {name} from {begin} of {size} could not be read, over a start"
+
+
+def sectors_cannot_be_read(house, name, begin, end):
+    """While the agent runs, and over a start."""
+    path = house.spool / name
+    house.backup = None
+    while not path.exists():
+        house.passing(0.1)
+    house.control["bad_from"], house.control["bad_to"] = begin, end
+    house.control["bad_file"] = path.stat().st_ino
     house.passing(0.5)
     if house.child("agent").poll() is None:
         house.kill_agent()
@@ -329,13 +342,13 @@ def bad_sector(house, chance):
         house.run_one("agent")
     house.until("an agent that works although sectors are bad", house.working, 20)
     house.control.heal()
-    return f"sectors from {begin} of {size} could not be read, over a start"
 
 
 def damaged_pages(house, chance):
     """What a worn flash does to a file that nobody writes: noise, zeros, pages in each other's place, a file cut short."""
     house.kill_agent()
     house.note_durable()
+    house.backup = None
     path = house.spool / "spool.db"
     data = bytearray(path.read_bytes())
     pages = max(1, len(data) // 4_096)
@@ -399,19 +412,56 @@ def clock_step(house, chance):
 
 
 def collector_restored(house, chance):
-    """From a copy made some rounds ago, or just now."""
-    if house.backup is None or chance.random() < 0.3:
-        house.end("collector")
-        house.backup = house.dir / "backup"
-        shutil.rmtree(house.backup, ignore_errors=True)
-        shutil.copytree(house.dir / "collector", house.backup)
-        house.run_one("collector")
-        house.until("a healthy collector", house.healthy)
+    """From the copy made when the house began, some rounds ago, or from one made just now. What a damaged disk and a collector set
+    back behind that damage both lost nobody has: then the copy is young."""
+    age = "an old"
+    if house.backup is None or chance.random() < 0.4:
+        age = "a young"
+        back_up(house)
         house.passing(chance.uniform(1, 3))
     house.end("collector", chance.choice((signal.SIGKILL, signal.SIGTERM)))
     lost = house.dir / f"lost-{time.time_ns()}"
     shutil.move(house.dir / "collector", lost)
     shutil.copytree(house.backup, house.dir / "collector")
+    shutil.rmtree(lost)
+    opened = open_epochs(house) + start_collector(house)
+    # That copy knows nothing of the epochs opened since: it would open the same ones once more.
+    opened += back_up(house)
+    return f"collector restored from {age} copy, epochs opened: {', '.join(opened) or 'none'}"
+
+
+def back_up(house):
+    """A copy of the collector at rest, to be restored from in a later round."""
+    house.end("collector")
+    house.backup = house.dir / "backup"
+    shutil.rmtree(house.backup, ignore_errors=True)
+    shutil.copytree(house.dir / "collector", house.backup)
+    return start_collector(house)
+
+
+def start_collector(house):
+    """As a person does it: looks once gateways have shown the receipts they hold, and opens an epoch where the log is behind one."""
+    opened = []
+    while True:
+        house.run_one("collector")
+        house.until("a collector that answers", lambda: house.healthy() or is_behind(house), 60)
+        house.passing(1.5)
+        if not is_behind(house):
+            house.until("a healthy collector", house.healthy, 60)
+            return opened
+        house.end("collector")
+        now = open_epochs(house)
+        if not now:
+            raise Failed(f"no epoch can be opened, and the collector asks for one: {house.tail('collector')}")
+        opened += now
+
+
+def is_behind(house):
+    return any("epoch open" in reason for reason in house.health()["reasons"])
+
+
+def open_epochs(house):
+    """Of the logs of which somebody holds more; their names."""
     opened = []
     for log in ("journal", "evidence"):
         done = house.tool("kilomint-collector", "epoch", "open", "--config", house.dir / "collector.yaml", "--log", log, "--root-key", house.dir / "keys/root.pem", check=False)
@@ -419,12 +469,7 @@ def collector_restored(house, chance):
             opened.append(log)
             if log == "journal":
                 house.tool("kilomint-collector", "epoch", "reconcile", "--config", house.dir / "collector.yaml", "--log", log)
-    shutil.rmtree(lost)
-    # It is older than what the witness knows now; another one has to be made before it can be used again.
-    house.backup = None
-    house.run_one("collector")
-    house.until("a healthy collector", house.healthy, 60)
-    return f"collector restored from an older copy, epochs opened: {', '.join(opened) or 'none'}"
+    return opened
 
 
 def cloned_spool(house, chance):
@@ -470,6 +515,7 @@ class Torture:
             with StormHouse() as house:
                 house.launch()
                 house.until("the first receipts", lambda: house.drained(), 60)
+                back_up(house)
                 reckoning = Reckoning(house.dir / "collector/evidence.sqlite", public(house.dir / "keys/gateway.pem"))
                 for _ in range(min(ROUNDS_OF_A_HOUSE, self.rounds - number)):
                     number += 1
