@@ -2,6 +2,7 @@
 // and makes one report of both. Prints nothing, judges nothing: the rules are Core's.
 
 internal import AgentCore
+internal import Glibc
 internal import Keys
 internal import MQTT
 internal import Quantities
@@ -16,26 +17,39 @@ package enum DoctorTool {
         var findings: [Finding] = []
         var looked = ["\(buses.count) buses", "\(meters.count) meters"]
         var notLooked: [NotLookedAt] = []
+        var told: Told?
         var isRunning = true
-        do throws(ControlSocket.Failure) {
-            let (told, seen, rest) = try ask(settings.control)
-            findings += told
-            looked += seen
-            notLooked += rest
-        } catch {
-            isRunning = false
-            findings.append(Finding(.agentNotRunning, settings.control, error.description))
-            notLooked += withoutAgent.map { NotLookedAt($0, because: "the agent does not run") }
+        do throws(ControlSocket.Failure) { told = try ask(settings.control) } catch {
+            if case .absent = error {
+                isRunning = false
+                findings.append(Finding(.agentNotRunning, settings.control, error.description))
+            }
+            let why = isRunning ? "the agent could not be asked: \(error.description)" : "the agent does not run"
+            notLooked += withoutAgent.map { NotLookedAt($0, because: why) }
         }
-        let (facts, things) = facts(settings, buses, machine)
+        findings += told?.findings ?? []
+        looked += told?.looked ?? []
+        notLooked += told?.notLooked ?? []
+        // What lies in its folder the agent can read, and an installer's account perhaps not.
+        let (facts, things) = facts(settings, buses, machine, certificates: told == nil)
         findings += facts.findings
-        let uplink = uplink(settings, machine)
+        let uplink = uplink(told?.brokers ?? brokers(settings), machine)
         findings += uplink.findings
         looked += things + (uplink.brokers.isEmpty ? [] : ["the way to the broker"])
-        notLooked += facts.notLookedAt + uplink.notLookedAt
+        let hidden = told == nil ? hidden(settings) : nil
+        notLooked += facts.notLookedAt + uplink.notLookedAt(hidden: hidden)
+        if told == nil { notLooked += facts.certificatesNotLookedAt(hidden: hidden) }
         return DoctorReport(
             gateway: settings.gateway.text, findings: findings, looked: looked, notLooked: notLooked,
             isAgentRunning: isRunning)
+    }
+
+    /// What the running agent has found, what it looked at, what it could not, and where it sends.
+    struct Told {
+        var findings: [Finding] = []
+        var looked: [String] = []
+        var notLooked: [NotLookedAt] = []
+        var brokers: [KnownBroker] = []
     }
 
     /// What only the running agent knows.
@@ -45,30 +59,26 @@ package enum DoctorTool {
         "the gateway's key and a change of it",
     ]
 
-    /// What the running agent has found, what it looked at, and what it could not.
-    static func ask(
-        _ control: String
-    ) throws(ControlSocket.Failure) -> (findings: [Finding], looked: [String], notLooked: [NotLookedAt]) {
-        var findings: [Finding] = []
-        var looked: [String] = []
-        var notLooked: [NotLookedAt] = []
+    static func ask(_ control: String) throws(ControlSocket.Failure) -> Told {
+        var all = Told()
         try ControlSocket.ask(control, ControlRequest("doctor")) { line in
             // A line of a later version that is none of ours is not looked at.
             do throws(ControlRefusal) {
                 let told = try ControlRequest(parsing: line.utf8)
-                if let finding = Finding(told) { findings.append(finding) }
-                if let rest = NotLookedAt(told) { notLooked.append(rest) }
-                if told.verb == "looked", let thing = told.optional("at") { looked.append(thing) }
+                if let finding = Finding(told) { all.findings.append(finding) }
+                if let rest = NotLookedAt(told) { all.notLooked.append(rest) }
+                if let broker = KnownBroker(told) { all.brokers.append(broker) }
+                if told.verb == "looked", let thing = told.optional("at") { all.looked.append(thing) }
             } catch { return true }
             return true
         }
-        return (findings, looked, notLooked)
+        return all
     }
 
     // MARK: Machine
 
     private static func facts(
-        _ settings: AgentSettings, _ buses: [BusPlan], _ machine: MachineFactsReader
+        _ settings: AgentSettings, _ buses: [BusPlan], _ machine: MachineFactsReader, certificates: Bool
     ) -> (MachineFacts, [String]) {
         var facts = MachineFacts()
         let devices = buses.compactMap { bus in if case .rtu(let line) = bus.endpoint { line.device } else { nil } }
@@ -77,7 +87,7 @@ package enum DoctorTool {
         facts.disk = machine.disk(settings.spool.path, bytesMax: Int64(settings.spool.bytesMax), writes: true)
         // In replay mode nobody needs the machine's clock.
         if settings.clock == .real { facts.clock = MachineFactsReader.clock }
-        facts.certificates = certificates(settings)
+        if certificates { facts.certificates = Self.certificates(settings) }
         var things = facts.disk == nil ? [] : ["the spool's disk"]
         if facts.clock != nil { things.append("the clock") }
         if !devices.isEmpty { things.append("\(devices.count) serial device\(devices.count == 1 ? "" : "s")") }
@@ -86,18 +96,27 @@ package enum DoctorTool {
     }
 
     static func certificates(_ settings: AgentSettings) -> [CertificateFacts] {
-        let enrolled = EnrolledFolder(settings.enrolled)
-        var paths: [(String, String?)] = []
-        if let mqtt = settings.mqtt {
-            paths = [mqtt.certificateFile.map { ($0, settings.gateway.text) }, mqtt.caFile.map { ($0, nil) }]
-                .compactMap { $0 }
-        } else if enrolled.stamp != nil {
-            paths = [(enrolled.certificate, settings.gateway.text), (enrolled.ca, nil)]
-        }
-        return paths.map { path, name in
+        certificatePaths(settings).filter { !isHidden($0.0) }.map { path, name in
             CertificateFacts(path: path, content: content(path), wantedName: name)
         }
     }
+
+    private static func certificatePaths(_ settings: AgentSettings) -> [(String, String?)] {
+        let enrolled = EnrolledFolder(settings.enrolled)
+        if let mqtt = settings.mqtt {
+            return [mqtt.certificateFile.map { ($0, settings.gateway.text) }, mqtt.caFile.map { ($0, nil) }]
+                .compactMap { $0 }
+        }
+        return enrolled.stamp == nil ? [] : [(enrolled.certificate, settings.gateway.text), (enrolled.ca, nil)]
+    }
+
+    /// A file or folder of enrolment that whoever asks may not read: what is in it is not missing.
+    private static func hidden(_ settings: AgentSettings) -> String? {
+        let places = certificatePaths(settings).map(\.0) + (settings.mqtt == nil ? [settings.enrolled] : [])
+        return places.first(where: isHidden)
+    }
+
+    private static func isHidden(_ path: String) -> Bool { access(path, R_OK) != 0 && errno == EACCES }
 
     private static func content(_ path: String) -> CertificateFacts.Content {
         do throws(SystemError) {
@@ -113,24 +132,55 @@ package enum DoctorTool {
 
     // MARK: Uplink
 
-    private static func uplink(_ settings: AgentSettings, _ machine: MachineFactsReader) -> UplinkFacts {
-        var places: [(String, Int)] = []
-        var words = SegmentProbe.Words.handshake
+    /// In order; none where nobody is enrolled, or the folder cannot be read.
+    static func brokers(_ settings: AgentSettings) -> [KnownBroker] {
         if let mqtt = settings.mqtt {
-            places = [(mqtt.host, mqtt.port)] + mqtt.alternates.map { ($0.host, $0.port) }
-            if mqtt.caFile == nil { words = .connect }
-        } else {
-            let enrolled = EnrolledFolder(settings.enrolled)
-            // A folder that is not usable is the agent's to tell.
-            do { places = try enrolled.brokers().map { ($0.host, $0.port) } } catch { places = [] }
+            let places = [(mqtt.host, mqtt.port)] + mqtt.alternates.map { ($0.host, $0.port) }
+            return places.map { KnownBroker(host: $0, port: $1, isTLS: mqtt.caFile != nil) }
         }
+        // A folder that is not usable is the agent's to tell.
+        do {
+            return try EnrolledFolder(settings.enrolled).brokers().map {
+                KnownBroker(host: $0.host, port: $0.port, isTLS: true)
+            }
+        } catch { return [] }
+    }
+
+    private static func uplink(_ brokers: [KnownBroker], _ machine: MachineFactsReader) -> UplinkFacts {
         var facts = UplinkFacts()
-        facts.brokers = places.map { host, port in
+        facts.brokers = brokers.map { broker in
             // Before the probe has sockets of its own.
-            let sockets = machine.sockets(port: port)
-            let (probe, segments) = SegmentProbe(host: host, port: port, words: words).run()
-            return UplinkFacts.Broker(host: host, port: port, probe: probe, sockets: sockets, segments: segments)
+            let sockets = machine.sockets(port: broker.port)
+            let words = broker.isTLS ? SegmentProbe.Words.handshake : .connect
+            let (probe, segments) = SegmentProbe(host: broker.host, port: broker.port, words: words).run()
+            return UplinkFacts.Broker(
+                host: broker.host, port: broker.port, probe: probe, sockets: sockets, segments: segments)
         }
         return facts
+    }
+}
+
+/// Where the agent sends, as it tells a doctor who may not read it.
+struct KnownBroker: Hashable, Sendable {
+    let host: String
+    let port: Int
+    let isTLS: Bool
+
+    init(host: String, port: Int, isTLS: Bool) {
+        self.host = host
+        self.port = port
+        self.isTLS = isTLS
+    }
+
+    var request: ControlRequest {
+        ControlRequest("broker", ["host": host, "port": String(port), "tls": isTLS ? "yes" : "no"])
+    }
+
+    /// Nil for another line.
+    init?(_ request: ControlRequest) {
+        guard request.verb == "broker", let host = request.optional("host"),
+            let port = request.optional("port").flatMap({ Int($0) }), (1...65_535).contains(port)
+        else { return nil }
+        self.init(host: host, port: port, isTLS: request.optional("tls") != "no")
     }
 }

@@ -1,6 +1,7 @@
 """What devices and people on a site do beside the plain way: a device with room for one client, a device that is busy, a meter
 whose firmware no profile is for, a person at a terminal."""
 
+import json
 import os
 import pty
 import select
@@ -168,6 +169,58 @@ class Person(unittest.TestCase):
             self.assertEqual(status, 0, shown)
             self.assertIn(b"is enrolled", shown)
             self.assertTrue((gateway.enrolled / "gateway.crt").exists())
+
+
+class Installer(unittest.TestCase):
+    """An account that may use the control socket and nothing else; without root to become one, what it may not read is closed."""
+
+    root = os.geteuid() == 0
+
+    def report(self, agent: LoneAgent) -> tuple[dict, dict[str, str], set[str]]:
+        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if self.root else []
+        command = [*become, str(BIN / "kilomint-agent"), "doctor", "--json", "--config", str(agent.config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        self.assertTrue(done.stdout, done.stderr)
+        report = json.loads(done.stdout)
+        return report, {each["what"]: each["because"] for each in report["not_looked_at"]}, {each["id"] for each in report["findings"]}
+
+    def test_the_doctor_of_an_account_without_rights(self) -> None:
+        with Servers() as servers, LoneAgent() as agent, socket.create_server(("127.0.0.1", 0)) as broker:
+            port, control, enrolled = broker.getsockname()[1], agent.dir / "control.sock", agent.spool / "enrolled"
+            agent.dir.chmod(0o755)
+            enrolled.mkdir(parents=True)
+            (enrolled / "brokers.yaml").write_text(f'brokers:\n  - {{host: "127.0.0.1", port: {port}}}\n')
+            agent.spool.chmod(0o700)
+            group = "control_mode: 0660\ncontrol_group: 65534\n" if self.root else ""
+            agent.configure([f"{{tcp: 127.0.0.1:{servers.tcp(eastron())}, meters: [{{id: m, profile: eastron/sdm630}}]}}"], extra=f"control: {control}\n{group}")
+
+            # No agent that could tell: what is hidden is not called missing.
+            if not self.root:
+                enrolled.chmod(0)
+            report, rest, found = self.report(agent)
+            self.assertIn("agent-not-running", found)
+            self.assertFalse(report["agent_running"])
+            self.assertIn(f"may not read {enrolled}", rest["certificates"])
+            self.assertIn(f"may not read {enrolled}", rest["the way to the broker"])
+            self.assertNotIn("certificate-missing", found)
+            enrolled.chmod(0o700)
+
+            # The agent tells where it sends: large packets are tried without any right.
+            agent.start()
+            agent.until("reads", lambda: agent.status()["buses"][0]["good"] > 3)
+            report, rest, found = self.report(agent)
+            self.assertTrue(report["agent_running"])
+            self.assertIn("the way to the broker", report["looked_at"])
+            self.assertFalse({"certificates", "the way to the broker", f"large packets to 127.0.0.1:{port}"} & set(rest), rest)
+            self.assertFalse({"agent-not-running", "broker-unreachable", "packets-too-large"} & found)
+
+            # It may not even ask: that is no sign that no agent runs.
+            control.chmod(0o600 if self.root else 0)
+            report, rest, found = self.report(agent)
+            self.assertNotIn("agent-not-running", found)
+            self.assertIn("may this user? see `control_mode`", rest["how lines and meters answer"])
+            control.chmod(0o660)
+            agent.end()
 
 
 if __name__ == "__main__":

@@ -15,8 +15,11 @@ extension MachineFacts {
     /// In no order.
     package var findings: [Finding] {
         ttys.flatMap { $0.findings } + rivalFindings + (disk?.findings ?? []) + (clock?.findings ?? [])
-            + certificates.flatMap { $0.findings(now: clock?.now) }
+            + certificateFindings
     }
+
+    /// Alone: whoever can read them may be another than who looks at the rest.
+    package var certificateFindings: [Finding] { certificates.flatMap { $0.findings(now: clock?.now) } }
 
     /// A program that grabs lines matters where there are lines, and is named once: as holder if it holds one.
     private var rivalFindings: [Finding] {

@@ -51,20 +51,26 @@ extension MachineFacts {
                 NotLookedAt("how fast the spool's disk is", because: "nothing could be written in \(disk.path)"))
         }
         if clock == nil { rest.append(NotLookedAt("the machine's clock", because: "`clock` is replayed")) }
-        if certificates.isEmpty {
-            rest.append(
-                NotLookedAt("certificates", because: "the gateway is not enrolled, and `mqtt` names none"))
-        }
         return rest
+    }
+
+    /// - Parameter hidden: a file or folder that whoever looks may not read.
+    package func certificatesNotLookedAt(hidden: String?) -> [NotLookedAt] {
+        if let hidden { return [NotLookedAt("certificates", because: "this user may not read \(hidden)")] }
+        guard certificates.isEmpty else { return [] }
+        return [NotLookedAt("certificates", because: "the gateway is not enrolled, and `mqtt` names none")]
     }
 }
 
 extension UplinkFacts {
-    package var notLookedAt: [NotLookedAt] {
+    /// - Parameter hidden: the folder with the brokers, which whoever looks may not read.
+    package func notLookedAt(hidden: String?) -> [NotLookedAt] {
         guard !brokers.isEmpty else {
             return [
                 NotLookedAt(
-                    "the way to the broker", because: "the gateway is not enrolled, and there is no `mqtt`")
+                    "the way to the broker",
+                    because: hidden.map { "this user may not read \($0), and no agent tells who it is" }
+                        ?? "the gateway is not enrolled, and there is no `mqtt`")
             ]
         }
         return brokers.compactMap { broker in

@@ -3,6 +3,7 @@
 internal import AgentCore
 internal import Glibc
 internal import Metering
+internal import Quantities
 
 extension ControlVerb {
     static let doctor = ControlVerb("doctor", isLong: true) { _, caller, context in
@@ -22,6 +23,13 @@ extension ControlVerb {
             findings += board.snapshot.figures.evidence.findings(
                 broker: "the enrolled broker", keepAlive: 30_000, quota: settings?.simQuota, now: steadyMilliseconds())
         }
+        var enrolled = MachineFacts()
+        if let settings {
+            enrolled.certificates = DoctorTool.certificates(settings)
+            if settings.clock == .real { enrolled.clock = MachineFactsReader.clock }
+            findings += enrolled.certificateFindings
+            for broker in DoctorTool.brokers(settings) { try caller.line(broker.request) }
+        }
         for finding in findings.ordered { try caller.line(finding.request) }
         let requests = statuses.reduce(0) { $0 + $1.recent.total(\.requests) }
         try caller.line(ControlRequest("looked", ["at": "\(requests) requests of the last minutes"]))
@@ -32,6 +40,10 @@ extension ControlVerb {
         rest += board.snapshot.figures.evidence.notLookedAt(quota: settings?.simQuota, now: steadyMilliseconds())
         if board.snapshot.figures.key.since == nil {
             rest.append(NotLookedAt("the key's age", because: "the clock was not known when it came in force"))
+        }
+        rest += enrolled.certificatesNotLookedAt(hidden: nil)
+        if !enrolled.certificates.isEmpty {
+            try caller.line(ControlRequest("looked", ["at": "\(enrolled.certificates.count) certificates"]))
         }
         for skipped in rest { try caller.line(skipped.request) }
         if let key = board.snapshot.figures.key.lines.first {

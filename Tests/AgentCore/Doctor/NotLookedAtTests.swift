@@ -47,10 +47,6 @@ struct NotLookedAtTests {
         ),
         ({ $0.disk?.isReadOnly = true }, []),
         ({ $0.clock = nil }, ["the machine's clock — because `clock` is replayed"]),
-        (
-            { $0.certificates = [] },
-            ["certificates — because the gateway is not enrolled, and `mqtt` names none"]
-        ),
     ]
 
     @Test(arguments: machines.indices)
@@ -60,9 +56,28 @@ struct NotLookedAtTests {
         #expect(text(facts.notLookedAt) == Self.machines[number].1)
     }
 
+    @Test func ofCertificates() {
+        var facts = Self.machine()
+        #expect(facts.certificatesNotLookedAt(hidden: nil) == [])
+        #expect(
+            text(facts.certificatesNotLookedAt(hidden: "/c")) == ["certificates — because this user may not read /c"])
+        facts.certificates = []
+        #expect(
+            text(facts.certificatesNotLookedAt(hidden: nil)) == [
+                "certificates — because the gateway is not enrolled, and `mqtt` names none"
+            ])
+    }
+
     @Test func ofTheWayToTheBroker() {
         var facts = UplinkFacts()
-        #expect(text(facts.notLookedAt)[0].hasPrefix("the way to the broker — because the gateway is not enrolled"))
+        #expect(
+            text(facts.notLookedAt(hidden: nil)) == [
+                "the way to the broker — because the gateway is not enrolled, and there is no `mqtt`"
+            ])
+        #expect(
+            text(facts.notLookedAt(hidden: "/e")) == [
+                "the way to the broker — because this user may not read /e, and no agent tells who it is"
+            ])
         facts.brokers = [
             .init(host: "a", port: 1, probe: .failed("refused")),
             .init(
@@ -73,7 +88,7 @@ struct NotLookedAtTests {
                 segments: SegmentFacts(full: SegmentTrial(.acknowledged))),
         ]
         #expect(
-            text(facts.notLookedAt) == [
+            text(facts.notLookedAt(hidden: "/e")) == [
                 "large packets to a:1 — because there is no connection",
                 "large packets to b:2 — because the broker closes the connection",
             ])
