@@ -275,6 +275,13 @@ package struct BusSchedule: Sendable {
         return false
     }
 
+    /// There is no way to any meter of the bus: all are put aside.
+    package mutating func endpointFailed(monotonic: Int64) {
+        for meter in Set(slots.map(\.meter)) {
+            meters[meter, default: MeterBackoff()].finished(.endpoint, monotonic: monotonic)
+        }
+    }
+
     /// Modbus exception 6: ask again later (Modbus Application Protocol V1.1b3 §7).
     package static let busy: UInt64 = 6
 
@@ -300,6 +307,14 @@ package struct BusSchedule: Sendable {
             next = min(next, max(0, places[slot].due - now))
         }
         return next / speed
+    }
+
+    /// Real milliseconds of the shortest interval of a meter that answers; without one very long.
+    package var shortest: Int64 {
+        let asked = slots.indices.lazy.filter { slot in
+            !places[slot].isRetired && failures(ofMeter: slots[slot].meter) == 0
+        }
+        return (asked.map { slots[$0].interval }.min() ?? .max) / speed
     }
 
     /// Real milliseconds until the line is needed for a read of the schedule: room for what a person asks meanwhile. A

@@ -28,6 +28,8 @@ struct BusLine {
     private let isRTU: Bool
     /// Behind it is a device that serves one client only.
     private let isShared: Bool
+    /// Milliseconds that a connection takes which is made anew because no answer came, beside the way to the device.
+    let renewal: Int64
     /// Between two devices, ms; nil: as their profiles say.
     private let turnaround: Int64?
     /// Nanoseconds of one character on the line; behind a serial server, as at 9 600 baud.
@@ -43,10 +45,12 @@ struct BusLine {
         case .rtuOverTCP: character = SerialLine(device: "", baud: 9_600).characterNanoseconds
         }
         isShared = plan.endpoint.isNetwork && limits.contains(where: \.isSingleClient)
+        let connectPause = Int64(limits.map(\.connectPauseMilliseconds).max() ?? 0)
+        let reconnectPause = isShared ? BusTiming.singleClientPause : 0
+        renewal = plan.endpoint.isNetwork ? connectPause + reconnectPause : 0
         connection = ModbusConnection(
-            plan.endpoint, connectMilliseconds: plan.timing.connect,
-            connectPause: Int64(limits.map(\.connectPauseMilliseconds).max() ?? 0),
-            reconnectPause: isShared ? BusTiming.singleClientPause : 0)
+            plan.endpoint, connectMilliseconds: plan.timing.connect, connectPause: connectPause,
+            reconnectPause: reconnectPause)
         devices = [:]
         turnaround = plan.timing.turnaround
         for meter in plan.meters {

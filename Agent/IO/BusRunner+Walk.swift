@@ -1,6 +1,5 @@
-// What must be found out before a meter can be planned: where a SunSpec device has its models, and which version of its
-// profile is for the device. The answers are no evidence: the birth says what was found, and the identity reads that
-// follow tell it again.
+// Asks meters what they are, one question a turn, while the others are read: whose turn it is and what to ask is Core's
+// (WalkTurns, MeterWalk).
 
 internal import AgentCore
 internal import Evidence
@@ -19,24 +18,17 @@ struct MeterOnBus {
     /// What each identity read brought last, of a meter with versions. Only looked up.
     var identityWords: [UInt64: [UInt8]] = [:]
     var isOpened = false
-    /// Real milliseconds; never for meters that are planned without a walk, and for others while nothing asks for one.
-    var walkAt: Int64
-    var walkFailures = 0
+    /// The walk under way.
+    var walk: MeterWalk?
     /// Real milliseconds of the last walk that came to its end.
     var walkedAt = Int64.min / 2
     /// It did not answer last time.
     var isAway = false
 
-    init(_ meter: ConfiguredMeter) {
-        self.meter = meter
-        walkAt = meter.isSought ? .min : .max
-    }
+    init(_ meter: ConfiguredMeter) { self.meter = meter }
 }
 
 extension ConfiguredMeter {
-    /// Whether it must be asked something before it can be planned.
-    var isSought: Bool { profile.sunSpec != nil || !versions.isEmpty }
-
     /// With its fallback, as configured: where a search for its version begins.
     fileprivate func asConfigured(in plan: BusPlan) -> ConfiguredMeter {
         plan.meters.first { $0.index == index } ?? self
@@ -44,80 +36,100 @@ extension ConfiguredMeter {
 }
 
 extension BusRunner {
-    /// What a gateway says of a device that it does not reach.
-    private static let gatewayExceptions: ClosedRange<UInt64> = 10...11
     /// A meter that now and then does not answer is not asked for its version each time. Real milliseconds.
     private static let walkAgainAfter: Int64 = 60_000
 
-    mutating func walk(_ index: Int) {
-        do throws(WalkFailure) {
-            let meter = meters[index].meter.asConfigured(in: plan)
-            let chain = try self.chain(index, meter)
-            let chosen = meter.versions.isEmpty ? meter : meter.read(with: try version(index, meter, chain))
-            let now = clock.now().monotonic
-            meters[index].walkedAt = now
-            meters[index].walkAt =
-                meter.profile.sunSpec == nil ? .max : now + clock.house.realDuration(meter.identityInterval)
-            meters[index].walkFailures = 0
-            if meters[index].chain == chain, meters[index].meter == chosen { return }
-            meters[index].meter = chosen
-            adopt(index, chain: chain)
-        } catch {
-            if let status = error.status { walkFailed(index, status: status) }
-        }
-    }
-
-    /// Asks a SunSpec device for its models; none for others.
-    private mutating func chain(_ index: Int, _ meter: ConfiguredMeter) throws(WalkFailure) -> [SunSpecModel] {
-        guard let sunSpec = meter.profile.sunSpec else { return [] }
-        var walk = SunSpecWalk(bases: sunSpec.bases)
-        while case .read(let request) = walk.step {
-            let answer = try answer(index, request)
-            walk.answer(answer.status == SampleStatus.good ? answer.bytes : nil)
-        }
-        guard case .found(let chain) = walk.step else { throw WalkFailure(status: SampleStatus.wrongAnswer) }
-        return chain
-    }
-
-    /// Asks the device who it is in the words of each version.
-    private mutating func version(
-        _ index: Int, _ meter: ConfiguredMeter, _ chain: [SunSpecModel]
-    ) throws(WalkFailure) -> VersionChoice {
-        var search = VersionSearch(meter, chain: chain)
-        while true {
-            switch search.step {
-            case .chosen(let choice): return choice
-            case .read(let request):
-                let answer = try answer(index, request)
-                // Busy, or a gateway that does not reach it: it said nothing about itself.
-                guard answer.status != BusSchedule.busy, !Self.gatewayExceptions.contains(answer.status) else {
-                    throw WalkFailure(status: answer.status)
-                }
-                search.answer(answer.status == SampleStatus.good ? answer.bytes : nil)
+    /// Asks one question of a walk, if one may be asked now.
+    ///
+    /// - Returns: whether something was done: the schedule is looked at again before anything else.
+    mutating func walkOn() -> Bool {
+        let now = moment()
+        guard walks.isReady(now.monotonic) else { return false }
+        for index in walks.ready(now.monotonic) where meters[index].walk == nil {
+            let walk = MeterWalk(meters[index].meter.asConfigured(in: plan))
+            // One that needs no question is over at once.
+            guard case .read = walk.step else {
+                settle(index, walk.step)
+                return true
             }
+            meters[index].walk = walk
         }
+        // While a replayed clock stands nothing comes due.
+        let room = min(schedule.room(now: now.utc, monotonic: now.monotonic), .max / 2) + clock.standstill
+        let turn = walks.turn(room: room, shortest: schedule.shortest, monotonic: now.monotonic) { cost($0) }
+        guard let turn, case .read(let request) = meters[turn.meter].walk?.step else { return false }
+        ask(request, turn, room)
+        return true
     }
 
-    /// One question of a walk. An exception is an answer; silence is not: a device half walked is a device not found.
-    private mutating func answer(_ index: Int, _ request: ReadRequest) throws(WalkFailure) -> ModbusAnswer {
-        let meter = meters[index].meter
-        guard stop.isOpen, let asked = ModbusRequest(request, unit: meter.unit) else { throw WalkFailure(status: nil) }
-        line.makeRoom(for: asked, stop: stop)
+    private func cost(_ index: Int) -> WalkTurns.Cost {
+        let unit = meters[index].meter.unit
+        guard case .read(let read) = meters[index].walk?.step, let request = ModbusRequest(read, unit: unit),
+            let timeout = line.timeout(of: unit)
+        else { return WalkTurns.Cost(line: 0, least: 0, need: 0, most: 0) }
+        // Who did not answer last time is waited for longer only where there is room for it.
+        let need = walks.failures(of: index) > 0 ? timeout.start : timeout.milliseconds
+        let least = timeout.latency.map { 4 * $0 / 1_000 } ?? PersonTurns.leastUnknownMilliseconds
+        return WalkTurns.Cost(
+            line: line.cost(of: request) + line.renewal, least: min(need, least), need: need,
+            most: max(need, timeout.milliseconds))
+    }
+
+    private mutating func ask(_ read: ReadRequest, _ turn: WalkTurns.Turn, _ room: Int64) {
+        let (index, meter) = (turn.meter, meters[turn.meter].meter)
+        guard let request = ModbusRequest(read, unit: meter.unit) else {
+            return settle(index, .failed(status: SampleStatus.wrongAnswer))
+        }
+        let began = clock.now().monotonic
+        line.makeRoom(for: request, stop: stop)
         let from = steadyNanoseconds()
-        let answer = line.ask(asked)
+        let answer = line.ask(request, within: turn.within)
         count(meter.index, meter.unit, answer, from: from, to: steadyNanoseconds())
-        guard answer.status <= SampleStatus.exceptionMax else { throw WalkFailure(status: answer.status) }
-        return answer
+        let now = moment().monotonic
+        walks.asked(
+            index, isAnswered: answer.status <= SampleStatus.exceptionMax, took: now - began, room: room,
+            monotonic: now)
+        meters[index].walk?.answer(status: answer.status, answer.bytes)
+        if let step = meters[index].walk?.step { settle(index, step) }
+    }
+
+    /// What came of a walk, if it is over.
+    private mutating func settle(_ index: Int, _ step: MeterWalk.Step) {
+        switch step {
+        case .read: return
+        case .failed(let status): walkFailed(index, status: status)
+        case .found(let chain, let meter):
+            let now = clock.now().monotonic
+            meters[index].walk = nil
+            meters[index].walkedAt = now
+            let again = meter.profile.sunSpec != nil
+            walks.found(index, next: again ? now + clock.house.realDuration(meter.identityInterval) : .max)
+            if meters[index].chain == chain, meters[index].meter == meter { return }
+            meters[index].meter = meter
+            adopt(index, chain: chain)
+        }
     }
 
     private mutating func walkFailed(_ index: Int, status: UInt64) {
-        meters[index].walkFailures = min(meters[index].walkFailures + 1, 8)
-        let backoff = min(Int64(2_000) << (meters[index].walkFailures - 1), 300_000)
-        meters[index].walkAt = clock.now().monotonic + backoff
-        if status != SampleStatus.connectFailed { opened(index) }
+        meters[index].walk = nil
+        if status == SampleStatus.connectFailed {
+            endpointFailed()
+        } else {
+            walks.failed(index, monotonic: clock.now().monotonic)
+            opened(index)
+        }
         // A planned meter that cannot be walked any more is judged by its reads.
-        guard meters[index].chain == nil, meters[index].walkFailures == Self.silentAfter else { return }
-        recorder.notice(.silent(meter: meters[index].meter.index, status: status), bus: plan.number)
+        for other in meters.indices where meters[other].chain == nil && walks.failures(of: other) >= Self.silentAfter {
+            fellSilent(meters[other].meter.index, status)
+        }
+    }
+
+    /// There is no way to any meter of the bus: nobody tries again for a while.
+    mutating func endpointFailed() {
+        let now = clock.now().monotonic
+        schedule.endpointFailed(monotonic: now)
+        walks.endpointFailed(monotonic: now)
+        for index in meters.indices { meters[index].walk = nil }
     }
 
     /// A meter with versions that says something else of itself, or comes back after a silence in which somebody may have
@@ -126,7 +138,7 @@ extension BusRunner {
         guard let index = meters.firstIndex(where: { $0.meter.index == read.meter }),
             !meters[index].meter.versions.isEmpty
         else { return }
-        guard answer.status < Self.gatewayExceptions.lowerBound else {
+        guard answer.status < MeterWalk.gatewayExceptions.lowerBound else {
             meters[index].isAway = true
             return
         }
@@ -137,11 +149,6 @@ extension BusRunner {
             let before = meters[index].identityWords.updateValue(answer.bytes, forKey: read.read)
             if let before, before != answer.bytes { isNews = true }
         }
-        if isNews { meters[index].walkAt = now }
+        if isNews { walks.want(index, at: now) }
     }
-}
-
-/// Why a walk ended before its end; nil: the bus ends.
-private struct WalkFailure: Error {
-    let status: UInt64?
 }

@@ -53,9 +53,12 @@ package struct BusRunner {
     /// By slot of the schedule.
     private var requests: [ModbusRequest] = []
     var meters: [MeterOnBus]
+    var walks: WalkTurns
     var line: BusLine
     private var silent: Set<UInt64> = []
     private var cycle = CycleWatch()
+    /// What was asked last in a gap was a walk's question: people come first now.
+    private var isPeoplesTurn = false
     /// What was last said of the line.
     private var told: String?
 
@@ -70,6 +73,7 @@ package struct BusRunner {
         self.stop = stop
         schedule = BusSchedule(boundary: plan.boundary, speed: clock.house.speed)
         meters = plan.meters.map { MeterOnBus($0) }
+        walks = WalkTurns(isSought: plan.meters.map(\.isSought))
         line = BusLine(plan)
     }
 
@@ -77,8 +81,12 @@ package struct BusRunner {
         for index in meters.indices where !meters[index].meter.isSought { adopt(index, chain: []) }
         while stop.isOpen {
             recorder.liveness.turned(bus: plan.number, now: clock.now().monotonic)
-            for index in meters.indices where meters[index].walkAt <= clock.now().monotonic { walk(index) }
-            let now = look()
+            if isPeoplesTurn { people.wait(stop, within: 0) }
+            if !(isPeoplesTurn && people.wakeAt != .max), walkOn() {
+                isPeoplesTurn = true
+                continue
+            }
+            let now = moment()
             let (step, overruns) = schedule.next(now: now.utc, monotonic: now.monotonic)
             for overrun in overruns { recorder.notice(.overrun(overrun, bus: plan.number), bus: plan.number) }
             if cycle.observe(missed: !overruns.isEmpty, monotonic: now.monotonic) {
@@ -87,7 +95,13 @@ package struct BusRunner {
             }
             switch step {
             case .wait(let instant, let monotonic):
-                if !servePerson() { wait(until: instant, orMonotonic: monotonic, now) }
+                if servePerson() {
+                    isPeoplesTurn = false
+                } else if walkOn() {
+                    isPeoplesTurn = true
+                } else {
+                    wait(until: instant, orMonotonic: monotonic, now)
+                }
             case .backedOff(let slot, _):
                 let place = schedule.slots[slot]
                 recorder.skipped(bus: plan.number, meter: position(place.meter), read: place.read)
@@ -100,14 +114,14 @@ package struct BusRunner {
     }
 
     /// Reads the clock; the schedule learns first if it was stepped.
-    private mutating func look() -> Moment {
+    mutating func moment() -> Moment {
         let now = clock.now()
         schedule.observe(now: now.utc, uptime: now.uptime)
         return now
     }
 
     private mutating func wait(until instant: UTCInstant, orMonotonic monotonic: Int64?, _ now: Moment) {
-        let other = min(monotonic ?? .max, meters.map(\.walkAt).min() ?? .max, people.wakeAt)
+        let other = min(monotonic ?? .max, walks.wakeAt(after: now.monotonic), people.wakeAt)
         var rest = clock.nanoseconds(until: instant)
         if other != .max { rest = min(rest, max(1, other - now.monotonic) * 1_000_000) }
         line.rest(for: rest)
@@ -123,7 +137,7 @@ package struct BusRunner {
         let from = steadyNanoseconds()
         let answer = line.ask(requests[slot], within: patience(place.meter, requests[slot].unit))
         let to = steadyNanoseconds()
-        let now = look()
+        let now = moment()
         let isAskedAgain = schedule.finished(
             slot: slot, status: answer.status, now: now.utc, monotonic: now.monotonic)
         if isAskedAgain {
@@ -135,6 +149,7 @@ package struct BusRunner {
         count(place.meter, requests[slot].unit, answer, from: from, to: to, isAskedAgain: isAskedAgain)
         if isAskedAgain { return }
         look(place, answer)
+        if answer.status == SampleStatus.connectFailed { endpointFailed() }
         // An endpoint that is not there yet may only be starting: the first birth waits a little for it.
         if answer.status != SampleStatus.connectFailed,
             let index = meters.firstIndex(where: { $0.meter.index == place.meter })
@@ -169,11 +184,16 @@ package struct BusRunner {
     /// Says once that a meter fell silent, and once that it answers again.
     private mutating func judge(_ meter: UInt64, _ status: UInt64) {
         let failures = schedule.failures(ofMeter: meter)
-        if failures >= Self.silentAfter, silent.insert(meter).inserted {
-            recorder.notice(.silent(meter: meter, status: status), bus: plan.number)
+        if failures >= Self.silentAfter {
+            fellSilent(meter, status)
         } else if failures == 0, silent.remove(meter) != nil {
             recorder.notice(.answering(meter: meter), bus: plan.number)
         }
+    }
+
+    mutating func fellSilent(_ meter: UInt64, _ status: UInt64) {
+        guard silent.insert(meter).inserted else { return }
+        recorder.notice(.silent(meter: meter, status: status), bus: plan.number)
     }
 
     /// The first attempt to learn who the meter is has been made, whatever came of it.
@@ -196,7 +216,7 @@ package struct BusRunner {
         // Before its first read is recorded: the keeper's births come before the readings they explain.
         recorder.notice(.planned(plan), bus: self.plan.number)
         schedule.retire(meter: meter.index)
-        schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce), now: look().utc)
+        schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce), now: moment().utc)
         let asked = plan.reads.compactMap { ModbusRequest($0.planned.request, unit: meter.unit) }
         line.use(meter.profile.limits, unit: meter.unit, requests: asked)
         requests += asked
