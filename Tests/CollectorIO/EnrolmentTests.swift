@@ -129,6 +129,14 @@ struct EnrolmentTests {
         #expect(!isTaken && isCertifiedTaken && isLaterTaken)
     }
 
+    /// Whoever names a gateway, as often as it is heard, keeps that gateway's certificate from nothing.
+    @Test func aStrangerWhoNamesAGatewayDoesNotKeepItFromRenewing() {
+        var attempts = EnrolmentAttempts()
+        let named = (0..<1_000).count { _ in attempts.admit(Self.gateway, uptime: 5) }
+        let certified = (0..<1_000).count { _ in attempts.admit(Self.gateway, uptime: 5, isCertified: true) }
+        #expect(named == Int(EnrolmentAttempts.gatewayMax) && certified == named)
+    }
+
     @Test func tenWrongSecretsLockAClaimUntilAPersonUnlocksIt() {
         var attempts = EnrolmentAttempts()
         let (claim, gateway) = (Digest(of: [1]), Self.gateway)

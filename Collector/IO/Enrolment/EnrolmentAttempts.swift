@@ -30,10 +30,20 @@ struct EnrolmentAttempts {
             used = max(0, used - gone * amount)
             at = used == 0 ? uptime : at + gone * milliseconds
         }
+
+        /// Counts an attempt of one gateway, unless it is one too many.
+        mutating func admit(_ uptime: Int64, _ cost: Int64) -> Bool {
+            settle(uptime, amount: 1, per: gatewayRefillMilliseconds)
+            guard used < gatewayMax else { return false }
+            used += cost
+            return true
+        }
     }
 
     private var total = Bucket(at: 0)
     private var gateways: [Identifier: Bucket] = [:]
+    /// Of those that showed a certificate: naming a gateway costs nothing, and must not use up what it has for its renewal.
+    private var certified: [Identifier: Bucket] = [:]
     private var strangers = Bucket(at: 0)
     /// Of each gateway's last claim that was tried wrongly.
     private var wrong: [Identifier: WrongSecrets] = [:]
@@ -48,18 +58,23 @@ struct EnrolmentAttempts {
     mutating func admit(
         _ gateway: Identifier?, uptime: Int64, cost: Int64 = 1, isCertified: Bool = false
     ) -> Bool {
+        if isCertified, let gateway { return Self.admit(gateway, &certified, uptime, cost) }
         total.settle(uptime, amount: Self.totalPerSecond, per: 1000)
-        var bucket = gateway.map { gateways[$0] ?? Bucket(at: uptime) } ?? strangers
-        bucket.settle(uptime, amount: 1, per: Self.gatewayRefillMilliseconds)
+        guard total.used < Self.totalMax else { return false }
+        let isAdmitted =
+            if let gateway { Self.admit(gateway, &gateways, uptime, cost) } else { strangers.admit(uptime, cost) }
+        if isAdmitted { total.used += cost }
+        return isAdmitted
+    }
+
+    private static func admit(
+        _ gateway: Identifier, _ buckets: inout [Identifier: Bucket], _ uptime: Int64, _ cost: Int64
+    ) -> Bool {
         defer {
-            if let gateway { gateways[gateway] = bucket } else { strangers = bucket }
-            if gateways.count > Self.gatewaysMax { gateways = gateways.filter { $0.value.used > 0 } }
-            if gateways.count > Self.gatewaysMax { gateways.removeAll() }
+            if buckets.count > gatewaysMax { buckets = buckets.filter { $0.value.used > 0 } }
+            if buckets.count > gatewaysMax { buckets.removeAll() }
         }
-        guard isCertified || total.used < Self.totalMax, bucket.used < Self.gatewayMax else { return false }
-        if !isCertified { total.used += cost }
-        bucket.used += cost
-        return true
+        return buckets[gateway, default: Bucket(at: uptime)].admit(uptime, cost)
     }
 
     mutating func noteWrongSecret(_ gateway: Identifier, claim: Digest, uptime: Int64) {

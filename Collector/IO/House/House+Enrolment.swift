@@ -79,7 +79,8 @@ extension House {
     func renew(_ gateway: Identifier, key: [UInt8], request: [UInt8], isExpired: Bool) throws -> [UInt8] {
         try catchUp()
         let instant = decisionTime()
-        guard attempts.admit(gateway, uptime: SystemClock.uptime(), isCertified: !isExpired) else {
+        let isKnown = state.registry.gateway(gateway, at: instant) != nil
+        guard attempts.admit(isKnown ? gateway : nil, uptime: SystemClock.uptime(), isCertified: !isExpired) else {
             throw EnrolmentRefusal.tooMany
         }
         try requireKey(key, of: gateway, at: instant)
