@@ -104,6 +104,13 @@ private final class TCPDevices: Sendable {
         }
     }
 
+    private func line(_ devices: Devices) throws -> PacedSlave {
+        try PacedSlave(baud: 19_200) { _, frame in
+            guard let body = devices.answer(frame) else { return [] }
+            return [.send([frame[0]] + body + ModbusFraming.checksumBytes([frame[0]] + body))]
+        }
+    }
+
     /// What a keeper would see: good reads by meter.
     private struct Seen {
         private(set) var good: [UInt64: Int] = [:]
@@ -130,13 +137,7 @@ private final class TCPDevices: Sendable {
         way: Way, silent: Int
     ) throws {
         let devices = Devices()
-        let (gateway, slave) = (
-            try TCPDevices(devices),
-            try PacedSlave(baud: 19_200) { _, frame in
-                guard let body = devices.answer(frame) else { return [] }
-                return [.send([frame[0]] + body + ModbusFraming.checksumBytes([frame[0]] + body))]
-            }
-        )
+        let (gateway, slave) = (try TCPDevices(devices), try line(devices))
         let clock = try MachineClock(house: .real)
         let meters = try meters(silent)
         let plan = BusPlan(
