@@ -53,6 +53,8 @@ class StormHouse(House):
         self.durable = {}
         self.backup = None
         self.clones = 0
+        # How often the agent ended without being killed.
+        self.endings = 0
 
     def __exit__(self, *how):
         super().__exit__(*how)
@@ -128,6 +130,8 @@ class StormHouse(House):
                 raise Failed(f"{name} ended with status {status}:\n{self.tail(name)}")
             if status < 0 and status != -signal.SIGKILL:
                 raise Failed(f"the agent died of signal {-status}:\n{self.tail('agent')}")
+            if status >= 0:
+                self.endings += 1
             self.note_durable()
             time.sleep(0.2)
             self.run_one("agent")
@@ -184,6 +188,10 @@ class StormHouse(House):
         except (OSError, ValueError):
             return False
         return now["sending"] == now["stream"] and now["receipted"] == now["head"] > 0 and now["spool_writable"]
+
+    def given(self):
+        """Answers that the agent's own slave gave so far."""
+        return sum(self.answers(self.slaves[0]).values())
 
     def answers(self, slave):
         with slave.lock:
@@ -494,6 +502,12 @@ def cloned_spool(house, chance):
 ROUNDS = [broker_stop, link_cut, link_stall, agent_kill, collector_kill, power_cut, power_cut, disk_full, read_only, bad_sector, damaged_pages, clock_step, collector_restored, cloned_spool]
 
 
+# An agent that finds a damaged page at work ends, and the next start sets the file aside.
+ENDINGS = {"bad_sector": 3, "damaged_pages": 3, "whole_file": 3}
+# What happens elsewhere, or only to the disk.
+READ_ON = (broker_stop, link_cut, link_stall, collector_kill, collector_restored, disk_full, read_only)
+
+
 class Torture:
     def __init__(self, rounds, seed, only=()):
         self.rounds, self.seed = rounds, seed
@@ -527,7 +541,9 @@ class Torture:
         chance = random.Random(f"{self.seed}/{number}")
         print(f"round {number} (seed {self.seed}): {kind.__name__}: ", end="", flush=True)
         house.until("an agent that reads", house.working)
+        asked, endings, struck = house.given(), house.endings, time.time()
         print(kind(house, chance), end="", flush=True)
+        self.went_on(kind, house.given() - asked, house.endings - endings, time.time() - struck)
         house.until("every record to be receipted", house.drained, 60)
         # A clean end commits and sends all that was read: from here on every answer has to be accounted for.
         self.end_cleanly(house)
@@ -535,6 +551,13 @@ class Torture:
         house.run_one("agent")
         self.held, self.missing, self.done = held, missing, number
         print(f"; {held} samples held, {missing} missing and owned up to, {time.time() - began:.0f} s ... ok", flush=True)
+
+    def went_on(self, kind, answers, endings, seconds):
+        """Only damage that is found at work ends an agent, and what does not touch it keeps no meter from being read."""
+        if endings > ENDINGS.get(kind.__name__, 0):
+            raise Failed(f"the agent ended {endings} times by itself in {kind.__name__}")
+        if kind in READ_ON and answers < 0.4 * len(UNITS) * seconds / 0.2:
+            raise Failed(f"{answers} answers of {len(UNITS)} meters in {seconds:.1f} s of {kind.__name__}, at one each 200 ms")
 
     def end_cleanly(self, house):
         status = house.end("agent", signal.SIGTERM)
