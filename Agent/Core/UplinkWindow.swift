@@ -50,6 +50,8 @@ package struct UplinkWindow: Sendable {
 
     /// The same `resend from` is obeyed again after this long.
     static let goBackMilliseconds: Int64 = 1_000
+    /// One part in so many of the bytes a second is for screens at most.
+    static let showShare: Int64 = 4
 
     package init(limits: Limits, receipted: UInt64, now: Int64) {
         self.limits = limits
@@ -97,6 +99,22 @@ package struct UplinkWindow: Sendable {
         next = through + 1
         sentThrough = max(sentThrough, through)
         if deadline == nil { deadline = now + timeout(jitter) }
+    }
+
+    /// Whether a message that is no record (values for screens) may go now: it has the bytes a second in common with records,
+    /// and no place in the window.
+    package mutating func mayShow(now: Int64) -> Bool {
+        guard isConnected else { return false }
+        refill(now)
+        return allowance > 0
+    }
+
+    /// Such a message was handed to the connection.
+    ///
+    /// - Returns: milliseconds for which no further one may go, so that records keep all but one part in ``showShare``.
+    package mutating func shown(bytes: Int) -> Int64 {
+        allowance -= Int64(bytes)
+        return Int64(bytes) * Self.showShare * 1000 / limits.bytesPerSecondMax
     }
 
     /// A verified receipt. Going back is as good as going forward: the collector says what it holds.

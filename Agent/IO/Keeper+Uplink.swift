@@ -22,6 +22,7 @@ extension Keeper {
             log.line(.info, "broker connected", [("broker", session?.stats.broker?.description ?? "")])
             evidence.connected(now: now)
             window.connected(now: now)
+            live.left()
             statusSentAt = .min
             publishBirth()
         case .disconnected(let reason, _):
@@ -32,6 +33,7 @@ extension Keeper {
                 log.line(.warning, "broker not reached", [("reason", reason.description)], limit: "")
             }
             window.disconnected()
+            live.left()
             // Who may have no topic is thrown out again and again: that is no rival.
             let isRivalled = evidence.refusal == nil && session?.stats.isRivalled ?? false
             if isRivalled, !isRivalTold {
@@ -52,7 +54,9 @@ extension Keeper {
             try receive(message)
         case .refused(_, let reason):
             log.line(.error, "broker refuses a message", [("reason", reason.description)], limit: "")
-        case .acknowledged: evidence.heard(now: now)
+        case .acknowledged(let id):
+            live.acknowledged(id)
+            evidence.heard(now: now)
         case .stopped: break
         }
     }

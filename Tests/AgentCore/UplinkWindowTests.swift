@@ -67,6 +67,36 @@ struct UplinkWindowTests {
         #expect(window.wakeAt(head: 2) == now + 1_000)
     }
 
+    /// Screens want 16 KiB each second, records all there is: both go on, within the bytes a second that they share.
+    @Test(arguments: [(1_024, 600), (8_192, 600), (262_144, 30)] as [(Int64, Int64)])
+    func screensGoFirstAndRecordsKeepThreeQuarters(rate: Int64, seconds: Int64) {
+        var window = window {
+            $0.recordsMax = .max
+            $0.bytesMax = .max
+            $0.resendAfter = 1 << 40
+            $0.bytesPerSecondMax = rate
+        }
+        let unconnected = window.mayShow(now: 0)
+        #expect(!unconnected)
+        window.connected(now: 0)
+        let shownBytes = 16_384
+        var (nextAt, shown, sent) = (0 as Int64, 0 as Int64, 0 as Int64)
+        for now in stride(from: 0, to: seconds * 1_000, by: 20) {
+            if now >= nextAt, window.mayShow(now: now) {
+                nextAt = now + max(1_000, window.shown(bytes: shownBytes))
+                shown += Int64(shownBytes)
+            }
+            sent += Int64(send(&window, head: .max, now: now, bytes: 700).count * 700)
+        }
+        let all = rate * seconds
+        #expect(shown + sent <= all + rate + Int64(shownBytes) + 700)
+        // Parts of a byte are lost each time the allowance is looked at.
+        #expect(sent >= all * 3 / 4 - all / 40 - Int64(shownBytes))
+        // As often as a quarter pays for, and each second where it pays for more.
+        let wanted = min(seconds, all / 4 / Int64(shownBytes))
+        #expect(shown / Int64(shownBytes) >= wanted * 9 / 10)
+    }
+
     @Test func jitterAddsUpToAQuarter() {
         for jitter in [0, 1, 250, 251, UInt64.max] {
             var window = window()
