@@ -25,8 +25,7 @@ package struct AgentFigures: Hashable, Sendable {
     package var enrolment = EnrolmentFigures()
     package var key = KeyFigures()
     package var evidence = UplinkEvidence()
-    package var clockSteps = 0
-    package var clockStepMax: Int64 = 0
+    var clock = ClockFigures()
     package var waiting = 0
     package var unbelieved = UnbelievedMessages()
     /// What a damaged spool still holds is being taken over; nothing is sent meanwhile.
@@ -134,7 +133,7 @@ package final class StatusBoard: Sendable {
             "{\"meter\":\(Self.quoted($0.meter.text)),\"what\":\(Self.quoted($0.description))}"
         }
         fields.append("\"no_billing_grade\":[\(doubts.joined(separator: ","))]")
-        fields += now.broker.json + now.enrolment.json + [now.key.json]
+        fields += now.broker.json + now.enrolment.json + [now.key.json, now.clock.json]
         fields.append(
             "\"not_commissioned\":[\(notCommissioned.map { Self.quoted($0.meter.id.text) }.joined(separator: ","))]")
         fields += service.json
@@ -157,7 +156,7 @@ package final class StatusBoard: Sendable {
             "spool      \(now.spoolBytes) of \(now.spoolBytesMax) bytes (\(percent) %)"
                 + (now.isWritable ? "" : ", REFUSES WRITES")
                 + (now.isSalvaging ? ", a damaged one is being taken over: nothing is sent meanwhile" : ""),
-            "waiting    \(recorder.waiting) reads for the next commit",
+            "waiting    \(recorder.waiting) reads for the next commit", now.clock.line,
         ]
         lines += now.doubts.map { "grade      \($0.meter) WILL NOT SETTLE: \($0)" }
         lines +=
@@ -207,7 +206,7 @@ extension Keeper {
         figures.unbelieved = unbelieved
         figures.evidence = evidence
         figures.evidence.isRivalled = figures.broker.isRivalled
-        (figures.clockSteps, figures.clockStepMax) = clockSteps
+        figures.clock = clock.figures(steps: clockSteps)
         figures.enrolment = enrolment.figures
         figures.key = keyFigures
         figures.doubts = doubts

@@ -70,7 +70,7 @@ extension StatusBoard {
                 Finding(.spoolRefuses, "", "\(readsWaiting) reads wait in memory for a commit that is refused"))
         }
         findings += figures.key.progress.findings
-        findings += ClockFacts.stepFindings(figures.clockSteps, largest: figures.clockStepMax)
+        findings += ClockFacts.stepFindings(figures.clock.steps, largest: figures.clock.stepMax)
         return findings + commissioningFindings
     }
 }
