@@ -66,6 +66,7 @@ private struct Gateway: Decodable {
         let through: UInt64
         let open: Bool
         let hold: String?
+        let missing_tail: String?
     }
 
     /// The last one given, and what the gateway said last of one.
@@ -198,7 +199,10 @@ struct ShowDevice: AsyncParsableCommand {
         if let command = gateway.command { parts.append(Self.text(command)) }
         if !gateway.streams.isEmpty {
             let streams = gateway.streams.map {
-                [$0.stream, "through \($0.through)", $0.hold ?? ($0.open ? "open" : "ended")]
+                [
+                    $0.stream, "through \($0.through)", $0.hold ?? ($0.open ? "open" : "ended"),
+                    $0.missing_tail ?? "",
+                ]
             }
             parts.append("streams\n" + table(streams, indent: "  "))
         }

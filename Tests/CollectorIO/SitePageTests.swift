@@ -179,6 +179,32 @@ struct SitePageTests {
         }
     }
 
+    /// A birth that names more of the stream before it than came: said in the Journal, on the page and in the interface,
+    /// and nothing is held for it. A restart folds the same from the logs.
+    @Test func aTailThatNeverCameIsShownAndHoldsNothing() async throws {
+        let yard = try HouseYard()
+        let former = StreamID([UInt8](repeating: 9, count: 8))!
+        let told = "names 100 as the last record of stream 0909090909090909, of which 0 are held"
+        try await yard.with { house, caller in
+            var gateway = YardGateway(yard)
+            let after = Birth.Predecessor(stream: former, lastSequence: 100, reason: "the spool was damaged")
+            for record in try gateway.bear(after: after) {
+                #expect(try await caller.post("/ingest/events?gateway=gw-east", record.encoded).status == 200)
+            }
+            try await Self.shows(told, caller)
+        }
+        try await yard.with { house, caller in try await Self.shows(told, caller) }
+    }
+
+    private static func shows(_ told: String, _ caller: Caller) async throws {
+        let page = try await caller.get("/gateways/gw-east/fragment").text
+        #expect(page.contains("the birth of stream <code>0101010101010101</code> \(told)."), "\(page)")
+        for path in ["/v1/gateways", "/v1/devices/gw-east"] {
+            let view = try await caller.get(path, as: .operator).text
+            #expect(view.contains("\"missing_tail\":\"\(told)\"") && view.contains("\"hold\":null"), "\(view)")
+        }
+    }
+
     @Test func aGatewaysStepsSayWhatComesNext() async throws {
         let yard = try HouseYard()
         try await yard.with { house, caller in

@@ -58,9 +58,9 @@ struct YardGateway {
     }
 
     /// Birth, the reading that opens the counters, and the revenue meter's commissioning.
-    mutating func bear() throws -> [SignedMessage] {
+    mutating func bear(after: Birth.Predecessor? = nil) throws -> [SignedMessage] {
         let birth = Birth(
-            agentVersion: "test", predecessor: nil,
+            agentVersion: "test", predecessor: after,
             meters: try [meter(1, "main", "test/revenue", "1001"), meter(2, "check", "test/inverter", "2001")],
             reads: [read(1, registers: 10), read(2, registers: 2)], replay: (anchor, 3600))
         let seen = RegisterSeen(

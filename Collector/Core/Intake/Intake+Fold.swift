@@ -30,6 +30,7 @@ extension IntakeState {
         var drafts: [JournalDraft] = []
         var stream: StreamState
         var first = place.sequence
+        var tail: MissingTail?
         if let known = gateway.streams[place.stream] {
             guard record.through > known.head.through else { return [] }
             (stream, first) = (known, known.head.through + 1)
@@ -41,9 +42,12 @@ extension IntakeState {
                 head: StreamState.Head(
                     through: 0, identity: .zero, position: position, receivedAt: record.receivedAt),
                 keys: [StreamState.KeyPeriod(from: 0, kid: record.message.kid, spki: nil)])
+            tail = gateway.missingTail(record)
+            stream.missingTail = tail
             gateway.births.append(place.stream)
         }
-        let findings = IntakeFinding.findings(of: record, clock: clock)
+        var findings = IntakeFinding.findings(of: record, clock: clock)
+        if let tail { findings.append((.tailMissing, tail.description)) }
         for (finding, text) in findings {
             let event = Event.findingMade(
                 Event.FindingMade(
@@ -52,7 +56,7 @@ extension IntakeState {
             drafts.append(event.draft(commandID: id, ordinal: finding.rawValue))
         }
         if findings.contains(where: { $0.finding == .otherClock }) { stream.isOtherClock = true }
-        if findings.contains(where: { $0.finding != .otherClock }) { stream.findings.append(place.sequence) }
+        if findings.contains(where: { $0.finding.holdsRecord }) { stream.findings.append(place.sequence) }
         stream.advance(record, position: position, first: first)
         if case .success(let content) = record.content {
             if case .key(let spki) = content.body {
@@ -120,6 +124,18 @@ extension IntakeState {
 }
 
 extension GatewayState {
+    /// What the record that opens a stream names of the one before it and did not come. It is the evidence so far that
+    /// counts, so a fold of the log finds the same again.
+    fileprivate func missingTail(_ record: TakenRecord) -> MissingTail? {
+        guard case .success(let content) = record.content, case .birth(let birth) = content.body,
+            let former = birth.predecessor
+        else { return nil }
+        let held = streams[former.stream]?.head.through ?? 0
+        // An agent that does not know the last number says 0.
+        guard former.lastSequence > held else { return nil }
+        return MissingTail(stream: former.stream, last: former.lastSequence, held: held)
+    }
+
     /// The stream of `place` went on although a later one was born: told once for each pair.
     fileprivate mutating func cloning(_ place: RecordPlace) -> [Event] {
         guard let now = successor(of: place.stream) else { return [] }

@@ -1,10 +1,11 @@
 // What intake notices about records it takes, and why readings are kept out of windows. Taking is decided in Intake.
 
 internal import CBOR
-internal import Evidence
+package import Evidence
 package import Quantities
 
-/// Why a record that was taken does not count until a person resolves it. Numbers stand in the Journal: never renumber.
+/// What a person should know of a record that was taken; all but ``tailMissing`` keep it, or its stream, from counting.
+/// Numbers stand in the Journal: never renumber.
 package enum IntakeFinding: UInt64, Hashable, Sendable, CaseIterable {
     /// The payload is not the one deterministic encoding of its content.
     case notDeterministic = 1
@@ -18,6 +19,12 @@ package enum IntakeFinding: UInt64, Hashable, Sendable, CaseIterable {
     case late = 5
     /// A birth whose clock is not the house's: replayed in a real house, or another replay. Holds the whole stream.
     case otherClock = 6
+    /// A stream's birth names more records of the stream before it than ever came. Only told: this stream's own readings
+    /// are whole, and what is missing of the other is no reason to hold them.
+    case tailMissing = 7
+
+    /// Whether the record itself is kept out of windows.
+    var holdsRecord: Bool { self != .otherClock && self != .tailMissing }
 
     /// How far a gateway's clock may be ahead of the collector's, ms: the largest error a registration may declare.
     package static let aheadMax: Int64 = 300_000
@@ -25,6 +32,19 @@ package enum IntakeFinding: UInt64, Hashable, Sendable, CaseIterable {
     package static let lateMax: Int64 = 7_776_000_000
     /// 2000-01-01T00:00:00Z.
     package static let earliest = UTCInstant(milliseconds: 946_684_800_000)
+}
+
+/// The end of a former stream that was not there when the next one was born.
+package struct MissingTail: Hashable, Sendable, CustomStringConvertible {
+    package let stream: StreamID
+    /// The last number that the gateway knew of it.
+    package let last: UInt64
+    /// The last one held, or named as lost by a skip, when the birth came; 0 for a stream of which nothing ever came.
+    package let held: UInt64
+
+    package var description: String {
+        "names \(last) as the last record of stream \(stream), of which \(held) are held"
+    }
 }
 
 /// Why readings are kept out of windows, by the name that people and interfaces see.

@@ -41,8 +41,10 @@ package struct StreamState: Hashable, Sendable {
     package internal(set) var isClosed = false
     /// Its birth runs on another clock than the house.
     package internal(set) var isOtherClock = false
-    /// Numbers with a finding, ascending.
+    /// Numbers with a finding that holds them, ascending.
     package internal(set) var findings: [UInt64] = []
+    /// What its birth named of the stream before it that had not come. It holds nothing.
+    package internal(set) var missingTail: MissingTail?
     var meters: [MeterIndex] = []
 
     /// Nothing more is taken.

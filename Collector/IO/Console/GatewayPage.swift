@@ -157,8 +157,17 @@ enum GatewayPage {
             "<li class=\"\(step.state.rawValue)\"><strong>\(step.name)</strong>\(ConsolePage.escape(step.text))"
                 + (step.command.map { "<code class=\"command\">\(ConsolePage.escape($0))</code>" } ?? "") + "</li>"
         }
-        return "<ol class=\"life\">\(steps.joined(separator: "\n"))</ol>" + (detail.map(command) ?? "")
-            + (detail.map(meters) ?? "")
+        return "<ol class=\"life\">\(steps.joined(separator: "\n"))</ol>" + (detail.map(tails) ?? "")
+            + (detail.map(command) ?? "") + (detail.map(meters) ?? "")
+    }
+
+    /// Records that were signed and never came.
+    private static func tails(_ detail: DeviceDetail) -> String {
+        detail.streams.compactMap { stream in
+            stream.missingTail.map {
+                "<p class=\"note\">Readings are missing: the birth of stream <code>\(stream.id)</code> \(ConsolePage.escape($0)).</p>"
+            }
+        }.joined(separator: "\n")
     }
 
     /// What became of the last command, also of a gateway that is silent now.

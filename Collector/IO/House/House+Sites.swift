@@ -11,6 +11,8 @@ struct DeviceDetail: Sendable {
         let through: UInt64
         let isOpen: Bool
         let hold: String?
+        /// What its birth names of the stream before it and never came.
+        let missingTail: String?
     }
 
     /// The verdict on the last day that was computed.
@@ -50,7 +52,7 @@ extension House {
         let streams = (known?.births ?? []).suffix(DeviceDetail.streamsMax).map { id in
             DeviceDetail.Stream(
                 id: id.description, through: known?.stream(id)?.head.through ?? 0, isOpen: id == known?.open,
-                hold: known?.hold(id, .max)?.rawValue)
+                hold: known?.hold(id, .max)?.rawValue, missingTail: known?.stream(id)?.missingTail?.description)
         }
         return DeviceDetail(
             status: status, points: points.map { DeviceDetail.Point(point: $0, lastDay: lastDay(of: $0.id)) },
@@ -79,6 +81,7 @@ extension House {
                         .object([
                             ("stream", .string(stream.id)), ("through", .count(stream.through)),
                             ("open", .bool(stream.isOpen)), ("hold", .optional(stream.hold)),
+                            ("missing_tail", .optional(stream.missingTail)),
                         ])
                     })
             ),

@@ -246,6 +246,7 @@ extension House {
                     ("complete_through", .optional(admission.completeThrough(id)?.description)),
                     ("hold", .optional(intake.gateway(id)?.hold(stream, .max)?.rawValue)),
                     ("findings", .int(Int64(known?.findings.count ?? 0))),
+                    ("missing_tail", .optional(known?.missingTail?.description)),
                 ])
             }
             let meters = (board?.meters ?? []).map { meter -> JSON in

@@ -48,11 +48,11 @@ struct TestStream {
     }
 
     static func birth(
-        serial: String = "1", replay: (start: UTCInstant, speed: Int64)? = nil
+        serial: String = "1", replay: (start: UTCInstant, speed: Int64)? = nil, after: Birth.Predecessor? = nil
     ) -> RecordBody {
         .birth(
             Birth(
-                agentVersion: "1", predecessor: nil,
+                agentVersion: "1", predecessor: after,
                 meters: [
                     Birth.Meter(
                         index: 0, id: Identifier("meter-1")!, profileName: "p", profileDigest: .zero, model: "m",
