@@ -14,7 +14,7 @@ extension Keeper {
     private static let failuresMax = 10
 
     /// Nothing is sent while older records are still being taken over: they go first.
-    var holdsBack: Bool { spool.salvage != nil }
+    var holdsBack: Bool { !spool.salvages.isEmpty }
 
     /// - Throws: damage that was found by looking; the next start moves it aside.
     func lookAfterPages() throws {
@@ -30,7 +30,7 @@ extension Keeper {
         }
         let now = clock.now().monotonic
         guard now >= salvageAt else { return }
-        let pass = spool.salvage
+        let pass = spool.salvages.first
         do {
             let isDone = try spool.salvageMore(milliseconds: Self.salvagePiece)
             salvageFailures = 0
@@ -43,6 +43,7 @@ extension Keeper {
             if let database = error as? DatabaseError, database.isFull { return try relieve() }
             guard salvageFailures > Self.failuresMax else { return }
             spool.abandonSalvage()
+            salvageFailures = 0
         }
         follow()
         log.line(
@@ -51,7 +52,8 @@ extension Keeper {
                 ("records", String(pass?.records ?? 0)), ("holes", String(pass?.holes ?? 0)),
                 ("from", pass?.quarantine ?? ""),
             ])
-        sendOldestFirst()
+        // Damaged while an older one was taken over: the next one's turn.
+        if !holdsBack { sendOldestFirst() }
     }
 
     /// The streams as they stand in the spool now; the one that is appended to stays the last.

@@ -322,6 +322,7 @@ package final class Keeper {
         reserve.restore()
         if let pending {
             streams = spool.streams
+            spool.leftAsideIsNoted()
             chain = pending.chain
             if let birth = pending.records.last(where: { $0.kind == .birth }) {
                 lastBirth = birth.envelope

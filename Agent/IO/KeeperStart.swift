@@ -76,7 +76,7 @@ package struct KeeperStart {
         if spool.streams.isEmpty || change != nil {
             predecessor = Self.predecessor(spool, marks, reason: change ?? "the spool was lost")
             guard let id = StreamID(secureRandom(count: 8)) else { throw SpoolError.damaged("no stream id") }
-            let before = max(spool.streams.last?.ordinal ?? 0, spool.salvage?.ordinalMax ?? 0)
+            let before = max(spool.streams.last?.ordinal ?? 0, spool.claimedOrdinalMax)
             try spool.open(StreamState(ordinal: before + 1, id: id))
             log.line(
                 .info, "new stream",
@@ -94,8 +94,19 @@ package struct KeeperStart {
         planner = CommitPlanner(
             register: MeterRegister(meters), agentVersion: settings.agentVersion, replay: settings.replay,
             born: born?.withoutPredecessor, predecessor: predecessor, monotonic: now.monotonic)
+        noteLeftAside(now)
         try noteCrash(born, settings, clock, now)
         try begin(isFull, log)
+    }
+
+    /// Damaged spools that nobody takes over.
+    private mutating func noteLeftAside(_ now: Moment) {
+        for quarantine in spool.leftAside {
+            let name = String(quarantine.dropFirst(spool.folder.utf8.count + 1))
+            planner.note(
+                .quarantined(0, 0, reason: "not taken over: \(name)", uptime: now.uptime), subject: name,
+                monotonic: now.monotonic)
+        }
     }
 
     /// A run has begun.
@@ -118,6 +129,8 @@ package struct KeeperStart {
         _ kid: [UInt8]?
     ) -> String? {
         if case .salvaging = opening { return "the spool was damaged" }
+        // A crash came between: the last stream is a damaged file's, and its end is not here yet.
+        if let last = spool.streams.last, last.ordinal <= spool.claimedOrdinalMax { return "the spool was damaged" }
         if spool.streams.last?.isEnded == true { return "the stream was ended" }
         if let marks, !machine.isEmpty, !marks.machine.isEmpty, marks.machine != machine {
             return "another machine: the disk was moved or cloned"
@@ -142,8 +155,8 @@ package struct KeeperStart {
     ) -> Birth.Predecessor? {
         if let last = spool.streams.last {
             // What the damaged file says there was, whether or not it can be read.
-            let claimed = spool.salvage?.claims.first { $0.id == last.id }?.head ?? 0
-            return Birth.Predecessor(stream: last.id, lastSequence: max(last.head, claimed), reason: reason)
+            return Birth.Predecessor(
+                stream: last.id, lastSequence: max(last.head, spool.claimedHead(of: last.id)), reason: reason)
         }
         return marks.map { Birth.Predecessor(stream: $0.stream, lastSequence: 0, reason: reason) }
     }

@@ -12,6 +12,8 @@ internal import Quantities
 package struct Salvage {
     /// Rows read at once.
     private static let rowsMax = 32
+    /// Damaged spools that are taken over one after the other, when one more is damaged before the last one is.
+    static let quarantinesMax = 16
     /// Numbers looked up one by one where pages cannot be read: in one step, and in all.
     private static let probesOfStepMax = 256
     private static let probesMax = 200_000
@@ -30,6 +32,8 @@ package struct Salvage {
     /// Streams still to go over.
     private var ordinals: [Int64]
     private var streams: [Int64: StreamState] = [:]
+    /// Its turn has come: it stands at what is in the new file already.
+    private var isBegun = false
     /// Last position looked at.
     private var cursor: Int64 = 0
     /// Last row taken over of this stream, with what a hole after it would say.
@@ -43,9 +47,7 @@ package struct Salvage {
     let ordinalMax: Int64
 
     /// Nil when there is no file to read.
-    ///
-    /// - Parameter spool: with what was taken over before, should a crash have come between.
-    init?(from quarantine: String, into spool: Spool, gateway: Identifier, keys: SpoolKeys) {
+    init?(from quarantine: String, gateway: Identifier, keys: SpoolKeys) {
         guard access(quarantine + "/spool.db", F_OK) == 0, let opened = Self.open(quarantine, of: gateway) else {
             return nil
         }
@@ -58,6 +60,13 @@ package struct Salvage {
         let found = claims.isEmpty ? Self.ordinals(in: damaged) : claims.map(\.ordinal)
         ordinalMax = found.max() ?? Self.streamsMax
         ordinals = found
+    }
+
+    /// Begins with what was taken over before: from an older quarantine, or before a crash.
+    private mutating func takeUp(_ spool: Spool) {
+        isBegun = true
+        // The stream that is appended to is not of a damaged file, wherever its numbers were looked for.
+        if let current = spool.streams.last { ordinals.removeAll { $0 >= current.ordinal } }
         for stream in spool.streams where ordinals.contains(stream.ordinal) { streams[stream.ordinal] = stream }
         for claim in claims where streams[claim.ordinal] == nil {
             streams[claim.ordinal] = StreamState(
@@ -134,6 +143,7 @@ package struct Salvage {
 
     /// Some rows further. Called inside a transaction of the new file.
     mutating func step(_ spool: Spool, until deadline: Int64) throws {
+        if !isBegun { takeUp(spool) }
         guard let ordinal = ordinals.first else { return }
         var taken = 0
         var goesOn = true

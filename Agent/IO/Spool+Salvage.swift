@@ -26,12 +26,13 @@ extension Spool {
         let place = SpoolFolder(folder)
         do {
             guard !place.isDamaged else { throw SpoolError.damaged("pages could not be read in the run before") }
+            guard !place.isMoveBegun else { throw SpoolError.damaged("it was being moved aside in the run before") }
             let (spool, isFresh) = try open(folder: folder, gateway: gateway, bytesMax: bytesMax)
-            if let quarantine = place.salvaging {
-                spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, keys: keys)
-                if spool.salvage == nil { place.endSalvage() }
-            }
-            return (spool, isFresh ? .fresh : .resumed)
+            spool.takeUp(place, keys, gateway, log)
+            // A crash came before the new file knew what the damaged one says of its streams.
+            guard isFresh, let last = spool.salvages.last else { return (spool, isFresh ? .fresh : .resumed) }
+            try spool.adoptClaims()
+            return (spool, .salvaging(quarantine: last.quarantine))
         } catch let error as DatabaseError where error.isDamaged {
             log.line(.error, "the spool is damaged", [("error", error.description)])
         } catch SpoolError.damaged(let what) {
@@ -39,27 +40,56 @@ extension Spool {
         }
         let quarantine = try moveAside(place, now)
         let (spool, _) = try open(folder: folder, gateway: gateway, bytesMax: bytesMax)
-        spool.salvage = Salvage(from: quarantine, into: spool, gateway: gateway, keys: keys)
-        if spool.salvage == nil {
-            log.line(.error, "nothing of the damaged spool can be read", [("kept", quarantine)])
-            place.endSalvage()
-        }
+        spool.takeUp(place, keys, gateway, log)
         try spool.adoptClaims()
         return (spool, .salvaging(quarantine: quarantine))
+    }
+
+    /// Opens what was moved aside. All at once: the streams of the new file come after those of each.
+    private func takeUp(_ place: SpoolFolder, _ keys: SpoolKeys, _ gateway: Identifier, _ log: Log) {
+        let begun = place.salvaging
+        for quarantine in begun.reversed() {
+            guard salvages.count < Salvage.quarantinesMax else {
+                leftAside.insert(quarantine, at: 0)
+                log.line(
+                    .error, "too many damaged spools wait: this one is not taken over", [("kept", quarantine)],
+                    limit: "")
+                continue
+            }
+            if let salvage = Salvage(from: quarantine, gateway: gateway, keys: keys) {
+                salvages.insert(salvage, at: 0)
+            } else {
+                log.line(.error, "nothing of the damaged spool can be read", [("kept", quarantine)], limit: "")
+            }
+        }
+        if leftAside.count + salvages.count < begun.count { rememberSalvages() }
+    }
+
+    private func rememberSalvages() {
+        SpoolFolder(folder).setSalvaging(leftAside + salvages.map(\.quarantine))
+    }
+
+    /// A note that is durable names what is not taken over: the next start has nothing to do with it.
+    func leftAsideIsNoted() {
+        guard !leftAside.isEmpty else { return }
+        leftAside = []
+        rememberSalvages()
+    }
+
+    /// Streams of this spool have ordinals above it.
+    var claimedOrdinalMax: Int64 { salvages.map(\.ordinalMax).max() ?? 0 }
+
+    /// Records of a stream that damaged files say there were, whether or not they can be read.
+    func claimedHead(of stream: StreamID) -> UInt64 {
+        salvages.flatMap(\.claims).filter { $0.id == stream }.map(\.head).max() ?? 0
     }
 
     /// Moves database and log together: one without the other would be another database.
     ///
     /// The name is durable first: a crash in between moves the rest to the same place, and a later one takes the salvage up.
     private static func moveAside(_ place: SpoolFolder, _ now: UTCInstant) throws(SystemError) -> String {
-        var name = "quarantine-\(now.milliseconds)"
-        if let begun = place.salvaging, access(begun + "/spool.db", F_OK) != 0 {
-            name = String(begun.dropFirst(place.path.utf8.count + 1))
-        }
-        let quarantine = place.path + "/" + name
-        guard mkdir(quarantine, 0o700) == 0 || errno == EEXIST else { throw SystemError("create \(quarantine)") }
-        try place.beginSalvage(of: name)
-        // The log first: a crash in between leaves the damaged database without it, still damaged, moved next time.
+        let quarantine = try place.beginSalvage(at: now)
+        // The log first: by it alone a start knows that a crash came in between, and moves the rest.
         for name in ["spool.db-wal", "spool.db-shm", "spool.db-journal", "spool.db"] {
             guard rename(place.path + "/" + name, quarantine + "/" + name) == 0 || errno == ENOENT else {
                 throw SystemError("move \(name) to \(quarantine)")
@@ -69,27 +99,30 @@ extension Spool {
         return quarantine
     }
 
-    /// The streams that the damaged file names, without records yet, so that the new one comes after them.
+    /// The streams that the damaged files name, without records yet, so that the new one comes after them.
     private func adoptClaims() throws {
-        guard let salvage else { return }
-        var agent = salvage.agent
+        // The latest knows what those before it knew.
+        guard let latest = salvages.last(where: { !$0.claims.isEmpty }) ?? salvages.last else { return }
+        var agent = latest.agent
         agent.isClean = false
-        let streams = salvage.claims.map {
-            StreamState(ordinal: $0.ordinal, id: $0.id, receipted: $0.receipted, isEnded: $0.isEnded)
+        var streams: [Int64: StreamState] = [:]
+        for claim in salvages.flatMap(\.claims) {
+            streams[claim.ordinal] = StreamState(
+                ordinal: claim.ordinal, id: claim.id, receipted: claim.receipted, isEnded: claim.isEnded)
         }
-        try commit([], agent: agent, streams: streams)
+        try commit([], agent: agent, streams: streams.values.sorted { $0.ordinal < $1.ordinal })
     }
 
     /// Takes over what can be taken over in so many milliseconds.
     ///
-    /// - Returns: true when nothing is left to take over.
+    /// - Returns: true when nothing of the oldest damaged file is left to take over.
     func salvageMore(milliseconds: Int64) throws -> Bool {
-        guard var pass = salvage else { return true }
+        guard var pass = salvages.first else { return true }
         let deadline = steadyNanoseconds() + milliseconds * 1_000_000
         repeat {
             try database.transaction { try pass.step(self, until: deadline) }
             // A crash before: the same rows again. After: the next ones.
-            salvage = pass
+            salvages[0] = pass
         } while !pass.isDone && steadyNanoseconds() < deadline
         streams = try Self.loadStreams(database)
         guard pass.isDone else { return false }
@@ -97,11 +130,11 @@ extension Spool {
         return true
     }
 
-    /// What is not taken over by now stays in the quarantined folder.
+    /// What is not taken over by now stays in the quarantined folder; the next one's turn comes.
     func abandonSalvage() {
-        salvage?.close()
-        salvage = nil
-        SpoolFolder(folder).endSalvage()
+        guard !salvages.isEmpty else { return }
+        salvages.removeFirst().close()
+        rememberSalvages()
     }
 
     /// Looks at rows after an unclean stop, for so many milliseconds.

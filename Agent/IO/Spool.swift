@@ -157,8 +157,10 @@ package final class Spool {
     package internal(set) var agent: AgentState
     /// Oldest first; the last is the one that is appended to.
     package internal(set) var streams: [StreamState]
-    /// What a damaged file still holds is being taken over; nil: nothing is.
-    package internal(set) var salvage: Salvage?
+    /// What damaged files still hold is being taken over, one after the other, oldest first.
+    package internal(set) var salvages: [Salvage] = []
+    /// Quarantined folders beyond the bound that are not taken over, until a note that says so is durable.
+    var leftAside: [String] = []
     /// Rows are being looked at after an unclean stop; nil: they are not.
     var examination: Examination?
     /// Fails writes on purpose; nil outside tests.

@@ -46,26 +46,66 @@ struct SpoolFolder {
 
     func clearDamage() { unlink(path + "/damaged") }
 
-    /// The quarantined folder that is not taken over wholly yet.
-    var salvaging: String? {
+    /// Lines that are kept in the file of names; what is older stays for a person.
+    private static let namesMax = 2 * Salvage.quarantinesMax
+
+    /// The quarantined folders that are not taken over wholly yet, oldest first.
+    var salvaging: [String] {
         do {
-            let name = try SmallFile.text(path + "/salvaging")
-            return name.isEmpty || name.contains("/") ? nil : path + "/" + name
-        } catch { return nil }  // Nothing is under way; or its name is lost, and the folder stays for a person.
+            let names = try SmallFile.text(path + "/salvaging").split(separator: "\n")
+            return names.filter { $0.hasPrefix("quarantine-") && !$0.contains("/") }.map { path + "/" + $0 }
+        } catch { return [] }  // Nothing is under way; or the names are lost, and the folders stay for a person.
     }
 
-    /// Durable before anything is moved: a crash from then on takes the salvage up again.
-    func beginSalvage(of name: String) throws(SystemError) {
-        let descriptor = open(path + "/salvaging", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SystemError("create \(path)/salvaging") }
+    /// The log is moved, the database is not: a crash came between. Alone it would be another, older database.
+    var isMoveBegun: Bool {
+        guard let last = salvaging.last else { return false }
+        return access(last + "/spool.db", F_OK) != 0 && access(last + "/spool.db-wal", F_OK) == 0
+    }
+
+    /// The folder to move a damaged database to: that of a move that a crash has interrupted, or a new one.
+    ///
+    /// Its name is durable before anything is moved: a crash from then on takes the salvage up again. The names before it stay.
+    func beginSalvage(at now: UTCInstant) throws(SystemError) -> String {
+        let begun = salvaging
+        if let last = begun.last, access(last + "/spool.db", F_OK) != 0 {
+            guard mkdir(last, 0o700) == 0 || errno == EEXIST else { throw SystemError("create \(last)") }
+            return last
+        }
+        // A clock may say the same twice: what is in a folder already is not replaced.
+        var number = now.milliseconds
+        var quarantine = path + "/quarantine-\(number)"
+        while mkdir(quarantine, 0o700) != 0 {
+            guard errno == EEXIST else { throw SystemError("create \(quarantine)") }
+            number += 1
+            quarantine = path + "/quarantine-\(number)"
+        }
+        try write(salvaging: begun + [quarantine])
+        return quarantine
+    }
+
+    /// Whole or not at all: a crash leaves the names that were there.
+    private func write(salvaging quarantines: [String]) throws(SystemError) {
+        let lines = quarantines.suffix(Self.namesMax).map { $0.dropFirst(path.utf8.count + 1) + "\n" }
+        let temporary = path + "/salvaging.new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw SystemError("create \(temporary)") }
         defer { close(descriptor) }
-        let bytes = Array(name.utf8)
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+        try SmallFile.write(Array(lines.joined().utf8), to: descriptor, temporary)
+        guard fsync(descriptor) == 0, rename(temporary, path + "/salvaging") == 0 else {
             throw SystemError("write \(path)/salvaging")
         }
+        try SmallFile.sync(folder: path)
     }
 
-    func endSalvage() { unlink(path + "/salvaging") }
+    /// What is still to be taken over. Best effort: a name too many is gone over again, and what is there is passed over.
+    func setSalvaging(_ quarantines: [String]) {
+        guard !quarantines.isEmpty else {
+            unlink(path + "/salvaging")
+            return
+        }
+        do throws(SystemError) { try write(salvaging: quarantines) } catch {}  // As if a crash had come before.
+    }
 
     // MARK: Marks
 
