@@ -30,6 +30,12 @@ package struct BusPlan: Sendable {
 }
 
 extension BusPlan {
+    /// The same bus, whose reads come once at once: what was due while it was ended is not lost.
+    var atOnce: BusPlan {
+        BusPlan(
+            number: number, endpoint: endpoint, timing: timing, meters: meters, boundary: boundary, readsAtOnce: true)
+    }
+
     /// The same bus with its meters as `change` has them.
     func with(_ change: (ConfiguredMeter) -> ConfiguredMeter) -> BusPlan {
         BusPlan(
@@ -75,6 +81,11 @@ package struct BusRunner {
         meters = plan.meters.map { MeterOnBus($0) }
         walks = WalkTurns(isSought: plan.meters.map(\.isSought))
         line = BusLine(plan)
+    }
+
+    /// Before ``run()``: numbers of reads that a bus before this one has used are not used again.
+    mutating func goOn(from generations: [UInt64]) {
+        for (index, generation) in zip(meters.indices, generations) { meters[index].generation = generation }
     }
 
     package mutating func run() {

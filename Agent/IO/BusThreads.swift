@@ -6,6 +6,14 @@ struct BusThreads {
         let plan: BusPlan
         let stop: Mailbox<PersonAsk>
         let thread: WorkerThread
+        /// Posted when it has ended.
+        let generations: Mailbox<[UInt64]>
+    }
+
+    /// A bus that ended, with what it takes to go on: numbers of reads that were used are not used again.
+    struct Ended {
+        let plan: BusPlan
+        let generations: [UInt64]
     }
 
     private let recorder: Recorder
@@ -22,20 +30,24 @@ struct BusThreads {
 
     var plans: [BusPlan] { running.map(\.plan) }
 
-    mutating func start(_ plan: BusPlan) throws(SystemError) {
+    /// - Parameter generations: by meter, of a bus that goes on.
+    mutating func start(_ plan: BusPlan, generations: [UInt64] = []) throws(SystemError) {
         let stop = Mailbox<PersonAsk>(itemsMax: PeopleAtBus.asksMax)
+        let last = Mailbox<[UInt64]>(itemsMax: 1)
         let (recorder, clock, perSecond) = (recorder, clock, desk.perSecond)
         let thread = try WorkerThread("bus-\(plan.number)") {
             var runner = BusRunner(
                 plan: plan, recorder: recorder, clock: clock, stop: stop, asksPerSecond: perSecond)
+            runner.goOn(from: generations)
             runner.run()
+            last.post(runner.meters.map(\.generation))
         }
-        running.append(Running(plan: plan, stop: stop, thread: thread))
+        running.append(Running(plan: plan, stop: stop, thread: thread, generations: last))
         desk.opened(plan, asks: stop)
     }
 
     /// Returns when the requests under way have ended, each within its own time-outs, and are recorded.
-    mutating func end(_ numbers: [Int]) {
+    @discardableResult mutating func end(_ numbers: [Int]) -> [Ended] {
         let ended = running.filter { numbers.contains($0.plan.number) }
         running.removeAll { numbers.contains($0.plan.number) }
         for bus in ended { bus.stop.close() }
@@ -43,6 +55,7 @@ struct BusThreads {
             bus.thread.join()
             desk.ended(bus.plan.number)
         }
+        return ended.map { Ended(plan: $0.plan, generations: $0.generations.take(within: 0).first ?? []) }
     }
 
     /// The same of all.

@@ -3,6 +3,23 @@
 
 package import AgentCore
 internal import Evidence
+internal import Synchronization
+
+/// Whether an exchange is done or withdrawn: who says so first decides, the keeper that does it or the reloader that has
+/// waited long enough.
+package final class ExchangeDecision: Sendable {
+    private let isDone = Mutex<Bool?>(nil)
+
+    /// - Returns: whether it is as `done` says, from now on and for ever.
+    func decide(done: Bool) -> Bool {
+        isDone.withLock { decided in
+            if decided == nil { decided = done }
+            return decided == done
+        }
+    }
+
+    var isWithdrawn: Bool { isDone.withLock { $0 == false } }
+}
 
 /// What a new configuration means for the keeper.
 package struct MeterExchange: Sendable {
@@ -16,6 +33,7 @@ package struct MeterExchange: Sendable {
     package let standing: Mailbox<Standing>
     /// Closed when it is done: the buses that begin may begin.
     package let done: Mailbox<Never>
+    let decision = ExchangeDecision()
 
     package struct Standing: Hashable, Sendable {
         package let stream: String
@@ -36,6 +54,7 @@ extension Keeper {
     /// Does what was asked for, or leaves it for the next commit while the spool refuses this one.
     func exchangeMeters() throws {
         guard let exchange else { return }
+        guard !exchange.decision.isWithdrawn else { return self.exchange = nil }
         // What is signed already was cut before the last buses ended: it has to be out of the way first.
         if pending != nil { try commit(isFinal: false) }
         guard pending == nil, try openStreamIfNeeded() else { return }
@@ -45,6 +64,8 @@ extension Keeper {
         // A crash from here to the next commit loses what any crash loses: what was not stored.
         if pending != nil { try commit(isFinal: false) }
         self.exchange = nil
+        // Withdrawn by now: the buses that were to end go on, under the birth that stands.
+        guard exchange.decision.decide(done: true) else { return }
         planner.exchange(exchange.meters, kept: exchange.kept)
         settings.commitEvery = exchange.commitEvery
         startedAt = clock.now().monotonic

@@ -26,6 +26,8 @@ struct RemoteWork {
     var watch: TrialWatch?
     /// Believed, and waiting for its turn.
     var held: TakenCommand?
+    /// Milliseconds of the steady clock from which on what is in force is to be applied, since it could not be before.
+    var standingOwedAt: Int64?
     /// Outcomes under way to the keeper, and its answer.
     var noting: (count: Int, reply: Mailbox<NoteRequest.Reply>)?
 
@@ -33,6 +35,7 @@ struct RemoteWork {
 
     var isIdle: Bool {
         keeping.state.trial == nil && held == nil && keeping.state.outcomes.isEmpty && keeping.isStored
+            && standingOwedAt == nil
     }
 }
 
@@ -88,6 +91,7 @@ extension Reloader {
     /// Why a trial could not be judged now.
     private func obstacle(_ figures: AgentFigures) -> String? {
         if !figures.isWritable { return "the spool refuses commits" }
+        if remote.standingOwedAt != nil { return "what was in force before is not applied again yet" }
         if let problem = board.snapshot.service.signerProblem { return "the key does not sign: \(problem)" }
         if !board.snapshot.service.isReady || figures.isSalvaging { return "the agent is starting" }
         let isBehind = figures.sendingStream != figures.stream
@@ -124,6 +128,9 @@ extension Reloader {
             remote.watch = TrialWatch(
                 expected: expected.filter { begun.contains($0.meter) }, stream: done.stream, head: done.head,
                 now: now, patience: site.settings.remote.trial)
+        } catch let error as ExchangeWithdrawn {
+            // What was in force before runs.
+            takeBack("it could not be applied: \(error)")
         } catch { back("it could not be applied: \(error)", requests) }
     }
 
@@ -131,6 +138,7 @@ extension Reloader {
 
     /// Everything that is under way, looked at once.
     mutating func lookAfterRemote(_ requests: Mailbox<ReloadRequest>) {
+        payStanding(requests)
         beginTrial(requests)
         judge(requests)
         remote.keeping.store()
@@ -174,13 +182,17 @@ extension Reloader {
 
     /// Stored first: a crash from here on starts with what was in force. Where it cannot be stored, applied all the same.
     private mutating func back(_ reason: String, _ requests: Mailbox<ReloadRequest>) {
+        takeBack(reason)
+        applyStanding(requests)
+    }
+
+    private mutating func takeBack(_ reason: String) {
         let number = remote.keeping.state.trial?.version.number ?? 0
         log.line(
             .error, "remote configuration rolled back", [("version", String(number)), ("because", reason)])
         remote.keeping.change { $0.rollBack(reason) }
         remote.watch = nil
         tell { $0.rolledBack += 1 }
-        applyStanding(requests)
     }
 
     /// A person at the gateway: what is on trial goes, else what is in force.
@@ -200,13 +212,17 @@ extension Reloader {
         let now = remote.keeping.state.effective.map { "remote version \($0.number)" } ?? "the site's file alone"
         let changed = state.trial?.version ?? state.accepted
         reply.post(
-            changed.map { "remote version \($0.number) is taken back; in use: \(now)" }
+            changed.map {
+                let use = remote.standingOwedAt == nil ? "in use" : "in use once the spool takes records"
+                return "remote version \($0.number) is taken back; \(use): \(now)"
+            }
                 ?? "nothing from afar is in use")
     }
 
     /// Applies what the state says: the version in force over the site's file, or the file alone.
     mutating func applyStanding(_ requests: Mailbox<ReloadRequest>) {
         do { _ = try apply(try standing(), requests) } catch {
+            if error is ExchangeWithdrawn { oweStanding() }
             log.line(.error, "what was in force before cannot be applied", [("problem", "\(error)")])
             board.update { $0.refusal = "\(error)" }
         }

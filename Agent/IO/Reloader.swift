@@ -16,8 +16,10 @@ struct Reloader {
     var remote: RemoteWork
     /// As they were at the start: the keeper has them as they are.
     let keys: KeyRing
-    private(set) var threads: BusThreads
-    private let recorder: Recorder
+    var threads: BusThreads
+    let recorder: Recorder
+    /// Nanoseconds that buses which end wait for others to begin.
+    var patience: Int64 = 10_000_000_000
     let inbox: Mailbox<KeeperEvent>
     let board: StatusBoard
     private let context: ControlContext
@@ -71,6 +73,7 @@ struct Reloader {
 
     private mutating func reload(_ requests: Mailbox<ReloadRequest>) {
         log.line(.info, "configuration is read again", [("file", settings.file)])
+        let former = (site: site, version: remote.keeping.state.effective?.number)
         do {
             let file = try SiteFile(path: settings.file)
             let parts = try AgentParts(file.settings)
@@ -87,6 +90,11 @@ struct Reloader {
             if let done = try apply(try standing(), requests, keys: parts.keys) {
                 resumeTrial(stream: done.stream, head: done.head)
             }
+        } catch let error as ExchangeWithdrawn {
+            site = former.site
+            // Taken back because the new file does not allow it: it still runs.
+            if remote.keeping.state.effective?.number != former.version { oweStanding() }
+            refuse("\(error)", [])
         } catch let error as SettingsError {
             let fields: [(String, String?)] = [
                 ("file", error.file), ("line", error.line > 0 ? String(error.line) : nil), ("key", error.keyPath),
@@ -116,6 +124,7 @@ struct Reloader {
 
     /// - Parameter keys: those where the file says now; nil: it did not change.
     /// - Returns: nil when the agent ends.
+    /// - Throws: ``ExchangeWithdrawn`` when nothing was changed; ``SystemError``.
     mutating func apply(
         _ parts: AgentParts, _ requests: Mailbox<ReloadRequest>, keys: KeyRing? = nil
     ) throws -> Applied? {
@@ -124,20 +133,13 @@ struct Reloader {
             log.line(.warning, "a change waits for a restart", [("file", settings.file), ("key", name)])
         }
         let difference = BusExchange(running: threads.plans, wanted: parts.buses)
-        threads.end(difference.ended)
+        let ended = threads.end(difference.ended)
         // Before the keeper is asked: from its answer on, reads of the buses that begin may be recorded.
         for plan in difference.begun { recorder.open(bus: plan.number, meters: plan.meters.count) }
         let exchange = MeterExchange(
             meters: difference.meters, kept: difference.kept, commitEvery: parts.settings.commit,
             limits: parts.settings.limits)
-        while !inbox.post(.exchange(exchange)) {
-            guard requests.isOpen else { return nil }
-            _ = exchange.done.take(within: 10_000_000)
-        }
-        while exchange.done.isOpen {
-            guard requests.isOpen else { return nil }
-            _ = exchange.done.take(within: 1_000_000_000)
-        }
+        guard try take(exchange, requests, else: ended) else { return nil }
         board.set(buses: difference.plans)
         for plan in difference.begun { try threads.start(plan) }
         settings.buses = parts.settings.buses
@@ -147,6 +149,7 @@ struct Reloader {
         settings.remote = parts.settings.remote
         settings.limits.take(parts.settings.limits)
         context.set(settings)
+        remote.standingOwedAt = nil
         board.update {
             $0.reloads += 1
             $0.refusal = nil
