@@ -68,22 +68,18 @@ internal import Testing
         try SpoolFolder.create(place.file("spool"))
         try Workplace.write(file("2s"), to: path)
         let keys = KeyRing(try .generate(.eddsa))
-        let clock = try MachineClock(house: .real)
-        let log = Log(write: { _ in })
+        let (clock, log) = (try MachineClock(house: .real), Log(write: { _ in }))
         let start = try RemoteStart(path: path, log: log)
         let parts = try AgentParts(start.settings, keys: keys)
         let recorder = Recorder(clock: clock, meters: [1])
         let board = StatusBoard(recorder: recorder, buses: parts.buses)
         let inbox = Mailbox<KeeperEvent>(itemsMax: isInboxFull ? 0 : 8)
-        let desk = BusDesk()
-        let reading = ReadingEnd()
+        let (desk, reading) = (BusDesk(), ReadingEnd())
         var threads = BusThreads(recorder: recorder, clock: clock, desk: desk)
         for plan in parts.buses { try threads.start(plan) }
         var reloader = Reloader(
             parts, remote: start,
-            chain: Chain(
-                gateway: parts.settings.gateway, stream: try #require(StreamID([1, 2, 3, 4, 5, 6, 7, 8])), head: 0,
-                link: .zero),
+            chain: Chain(gateway: parts.settings.gateway, stream: try #require(StreamID([1, 2, 3, 4, 5, 6, 7, 8]))),
             clock: clock, threads: threads, recorder: recorder, inbox: inbox, board: board,
             context: ControlContext(
                 settings: parts.settings, desk: desk, board: board, keeper: inbox, clock: clock, reading: reading),
