@@ -11,7 +11,8 @@ package enum ReceiptVerdict: Hashable, Sendable {
     case ignored(Reason)
     /// The collector holds everything through this number; at or above the one held.
     case holds(through: UInt64)
-    /// It holds less than it did: a restored collector. Send again from there, and say so in a signed note.
+    /// It holds less than it did: a restored collector. Send again from there, and say so in a signed note. Where the records around
+    /// that number are forgotten, from the beginning of what stands for them.
     case wentBack(through: UInt64, held: UInt64)
     /// The stream takes nothing more, or our own copy of it is behind what was receipted: open a new one.
     case newStream(lastKnown: UInt64, reason: String)
@@ -21,7 +22,7 @@ package enum ReceiptVerdict: Hashable, Sendable {
         case otherStream
         /// Our record with this number has another identity.
         case otherIdentity
-        /// Inside a range whose identities are gone; the skip that stands for it will be receipted by its end.
+        /// Inside a range whose identities are gone; the skip that stands for it is yet to be sent, and will be receipted by its end.
         case insideForgotten
     }
 }
@@ -54,7 +55,11 @@ extension Receipt {
         if durableThrough == 0 {
             guard identity == .zero else { return .ignored(.otherIdentity) }
         } else if let own {
-            guard own.through == durableThrough else { return .ignored(.insideForgotten) }
+            guard own.through == durableThrough else {
+                // What was receipted to its end, and is gone from here: the skip that stands for all of it counts for the rest.
+                return durableThrough < held
+                    ? .wentBack(through: own.first - 1, held: held) : .ignored(.insideForgotten)
+            }
             guard own.link == identity else { return .ignored(.otherIdentity) }
         }
         // Nothing of ours there: the beginning was lost with damaged pages. The signature vouches for it.

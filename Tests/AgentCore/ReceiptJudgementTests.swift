@@ -44,6 +44,10 @@ struct ReceiptJudgementTests {
         let skip = OwnRecord(first: 5, through: 9, link: digest(9))
         #expect(judged(receipt(9, digest(9)), held: 4, own: skip) == .holds(through: 9))
         #expect(judged(receipt(7, digest(7)), held: 4, own: skip) == .ignored(.insideForgotten))
+        // Receipted to its end before: the collector was set back into it.
+        #expect(judged(receipt(7, digest(7)), held: 12, own: skip) == .wentBack(through: 4, held: 12))
+        // While the skip is on its way the same is said again.
+        #expect(judged(receipt(7, digest(7)), held: 7, own: skip) == .ignored(.insideForgotten))
     }
 
     @Test func anotherStreamOrAnEnd() {

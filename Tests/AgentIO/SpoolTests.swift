@@ -181,6 +181,23 @@ struct SpoolTests {
         #expect(codes(try bench.outgoing()).contains(NoteCode.receiptWentBack.rawValue))
     }
 
+    /// A collector set back to a number inside of what is forgotten: the skip for all of it is next there, and counts for the rest.
+    @Test func aCollectorSetBackIntoWhatIsForgottenGetsItsSkip() throws {
+        let bench = try SpoolBench(try TemporaryDirectory(), bytesMax: 4 << 20)
+        for _ in 0..<100 { try bench.commit(reads: 60, words: 240) }
+        try bench.keeper.receive(receipt: try bench.receipt(through: 90))
+        for _ in 0..<120 { try bench.commit(reads: 60, words: 240) }
+        let range = try #require(try bench.keeper.spool.record(covering: 7, in: bench.keeper.streams[0]))
+        try #require(range.envelope == nil && range.first < 7 && range.through > 7)
+        let back = try bench.receipt(through: 7, identity: Digest(of: [7])) { $0.resendFrom = 8 }
+        for _ in 0..<3 { try bench.keeper.receive(receipt: back) }
+        #expect(bench.keeper.window.next == range.first)
+        let (_, through) = try #require(try bench.keeper.outgoing(bench.keeper.window.next, bench.keeper.streams[0]))
+        #expect(through == range.through)
+        try bench.keeper.receive(receipt: try bench.receipt(through: range.through))
+        #expect(bench.keeper.window.receipted == range.through)
+    }
+
     @Test(arguments: 0..<12)
     func damagedPagesCostOnlyWhatStandsOnThem(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))
