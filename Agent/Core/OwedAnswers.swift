@@ -27,59 +27,7 @@ package struct OwedAnswers: Sendable {
     /// As many as there are shapes at most; only looked up and counted.
     private var debts: [Shape: Debt] = [:]
 
-    /// What is to come before a question.
-    package enum Move: Hashable, Sendable {
-        /// Nothing: it may be asked.
-        case ask
-        /// This other question, whose answer proves that what is owed is past. Unanswered, the one that was wanted waits for the
-        /// next attempt.
-        case proof(ModbusRequest)
-        /// This other question, so that a device that leaves questions out leaves out this one. Unanswered: the same.
-        case filler(ModbusRequest)
-        /// It may not be asked, and no other question proves anything.
-        case wait
-    }
-
-    /// Answers in a row before each of which a question stayed without one, until the device is taken for one that leaves
-    /// questions out: every second, every third …. Of such a one the proof would be answered each time and the read never,
-    /// for both fall into its step.
-    private static let gapsMin = 2
-    /// Questions left out that are waited for.
-    package static let gapMax = 7
-
-    /// Answers in a row that had a gap before them.
-    private var gaps = 0
-    /// Questions without an answer before the latest answer, and since.
-    private var gap = 0
-    private var unanswered = 0
-    /// Now and then somebody else's read shall have the question that is answered: two reads in turn have a step as well. The
-    /// same sequence at each start.
-    private var noise: UInt64 = 0
-
     package init() {}
-
-    /// - Parameter known: other questions that the device is known to answer; they are preferred as proofs, the shortest first.
-    package mutating func move(before request: ModbusRequest, known: [ModbusRequest], now: Int64) -> Move {
-        if couldMistake(request, now: now) {
-            return probe(before: request, known: known, now: now).map { .proof($0) } ?? .wait
-        }
-        // What is left out must not be what a read of the plan has to be told from.
-        guard gaps >= Self.gapsMin, let other = madeUp(before: request, besides: known, now: now) else { return .ask }
-        if unanswered < gap { return .filler(other) }
-        guard unanswered == gap else { return .ask }
-        // The congruential generator of Knuth's MMIX.
-        noise = noise &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return noise >> 62 == 0 ? .filler(other) : .ask
-    }
-
-    private mutating func keepStep(isAnswered: Bool) {
-        guard isAnswered else {
-            unanswered = min(unanswered + 1, Self.gapMax)
-            return
-        }
-        gaps = unanswered > 0 ? min(gaps + 1, Self.gapsMin) : 0
-        (gap, unanswered) = (unanswered, 0)
-    }
 
     /// A question came to its end.
     ///
@@ -88,7 +36,6 @@ package struct OwedAnswers: Sendable {
     ///   - isRefused: with an exception, which may as well be the late answer to an owed question.
     package mutating func finished(_ request: ModbusRequest, isAnswered: Bool, isRefused: Bool, now: Int64) {
         debts = debts.filter { now - $0.value.asked < Self.lateMax }
-        keepStep(isAnswered: isAnswered || isRefused)
         if isAnswered { return debts.removeAll() }
         if isRefused {
             if debts.isEmpty { return }
@@ -105,25 +52,19 @@ package struct OwedAnswers: Sendable {
     }
 
     /// What to ask before `request`; nil: nothing is left whose answer could not be mistaken itself.
-    private func probe(before request: ModbusRequest, known: [ModbusRequest], now: Int64) -> ModbusRequest? {
+    ///
+    /// - Parameter known: other questions that the device is known to answer; they are preferred, the shortest first.
+    package func probe(before request: ModbusRequest, known: [ModbusRequest], now: Int64) -> ModbusRequest? {
         let others = known.filter { $0.count > 0 && !couldMistake($0, now: now) }
         if let other = others.min(by: { ($0.count, $0.address) < ($1.count, $1.address) }) { return other }
-        return madeUp(before: request, besides: [], now: now)
-    }
-
-    /// A part of `request`, or a little more than it, that looks like none of `known` and of what is owed.
-    private func madeUp(
-        before request: ModbusRequest, besides known: [ModbusRequest], now: Int64
-    ) -> ModbusRequest? {
         guard request.count > 0 else { return nil }
-        let shapes = Set(known.map { Shape($0) })
         let counts = Array((1..<request.count).reversed()) + Array(request.count + 1...request.count + Self.beyondMax)
         for count in counts where Int(request.address) + Int(count) <= 65_536 {
             guard
                 let other = ModbusRequest(
                     unit: request.unit, function: request.function.rawValue, address: request.address, count: count)
             else { continue }
-            if !couldMistake(other, now: now), !shapes.contains(Shape(other)) { return other }
+            if !couldMistake(other, now: now) { return other }
         }
         return nil
     }

@@ -14,7 +14,7 @@ struct BusLine {
     }
 
     /// Questions asked before another one, so that no late answer is taken for its.
-    private static let proofsMax = 3
+    private static let probesMax = 3
     /// A connection is not given up for less: making it anew costs a second and more.
     private static let restMin: Int64 = 10_000_000_000
 
@@ -144,27 +144,17 @@ struct BusLine {
         return answer
     }
 
-    /// Makes sure that nothing owed can be taken for the answer to `request`, and that a device that leaves questions out does
-    /// not leave out this one each time.
+    /// Makes sure that nothing owed can be taken for the answer to `request`.
     ///
     /// - Returns: nil: it may be asked. Else what came instead of an answer.
     private mutating func unsure(of request: ModbusRequest, within milliseconds: Int64) -> ModbusAnswer? {
         guard isRTU else { return nil }
-        var proofs = 0
-        asking: for _ in 0..<Self.proofsMax + OwedAnswers.gapMax {
+        for _ in 0..<Self.probesMax {
             let now = steadyNanoseconds() / 1_000_000
-            let other: ModbusRequest
-            switch owed[request.unit]?.move(before: request, known: known[request.unit] ?? [], now: now) {
-            case .ask, nil: return nil
-            case .wait: break asking
-            case .filler(let question): other = question
-            case .proof(let question):
-                proofs += 1
-                guard proofs <= Self.proofsMax else { break asking }
-                other = question
-            }
-            let answer = connection.ask(other, within: milliseconds)
-            settle(other, answer)
+            guard let debts = owed[request.unit], debts.couldMistake(request, now: now) else { return nil }
+            guard let probe = debts.probe(before: request, known: known[request.unit] ?? [], now: now) else { break }
+            let answer = connection.ask(probe, within: milliseconds)
+            settle(probe, answer)
             guard answer.status <= SampleStatus.exceptionMax else { return answer }
             sleepUntil(quietSince + Int64(devices[request.unit]?.limits.pauseMilliseconds ?? 0) * 1_000_000)
         }

@@ -233,22 +233,6 @@ private func collided(_ first: [UInt8], _ second: [UInt8], shift: Int) -> [UInt8
         #expect(outcome.good[0] >= 6 && outcome.good[1] >= 6, "\(outcome.good)")
     }
 
-    /// Unit 1 answers each second question only: proof and read must not fall into its step. Longer steps, which the back-off
-    /// draws out over minutes: OwedAnswersTests.
-    @Test func eachSecondQuestionIsAnswered() throws {
-        let asked = Mutex(0)
-        let line = try FaultyLine(baud: 19_200, quantities: [.activeImport]) { number, frame in
-            guard frame[0] == 1 else { return [.send(answer(number, frame))] }
-            let place = asked.withLock { count in
-                count += 1
-                return count
-            }
-            return place % 2 == 0 ? [.send(answer(number, frame))] : []
-        }
-        let outcome = try line.run { $0.meters[0].good >= 1 && $0.meters[1].good >= 4 }
-        #expect(outcome.good[0] >= 1 && outcome.good[1] >= 4, "\(outcome.good) \(outcome.figures.meters[0])")
-    }
-
     /// Two slaves answer to id 1, now a few bytes apart, now one after the other.
     @Test(arguments: [2, 6, 200])
     func twoSlavesWithOneID(shift: Int) throws {

@@ -40,11 +40,11 @@ struct ReceiptTests {
 
     /// Numbers travel in receipts for ever; their order is the order of the checks.
     @Test func refusalNumbersAreFixed() {
-        #expect(RefusalCode.allCases.map(\.rawValue) == Array(1...13))
+        #expect(RefusalCode.allCases.map(\.rawValue) == Array(1...14))
         let names: [RefusalCode] = [
             .oversized, .malformed, .unprotectedHeader, .wrongContentType, .wrongTopic, .unknownGateway, .unknownKey,
             .revokedKey,
-            .badSignature, .forked, .streamEnded, .notNext, .notBorn,
+            .badSignature, .forked, .streamEnded, .notNext, .notBorn, .supersededKey,
         ]
         #expect(names == RefusalCode.allCases)
     }

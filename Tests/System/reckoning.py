@@ -40,7 +40,9 @@ class Reckoning:
                     raise Failed(f"record {position} of the log is not signed by the gateway")
                 self.known[data] = signed.map(f"record {position}"), signed.identity
             record, identity = self.known[data]
-            if (fields[2], fields[3], fields[4]) != (record[3], record[4], identity):
+            # A skip that begins below what was accepted stands at the first number that it counts for.
+            first = fields[3] if record[8] == SKIP and record[4] <= fields[3] <= record[9][1] else record[4]
+            if (fields[2], fields[3], fields[4]) != (record[3], first, identity):
                 raise Failed(f"entry {position} names another record than lies beside it")
             found.append((record[3].hex(), record, identity))
         return found
