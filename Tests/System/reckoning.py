@@ -73,9 +73,11 @@ class Reckoning:
             if not follows:
                 raise Failed(f"{stream}/{record[4]} (kind {record[8]}) does not follow {number}")
             last[stream] = (through, own)
-            streams[stream][record[4]] = identity
             if record[8] == SKIP:
-                streams[stream] |= {between: None for between in range(max(record[4], number + 1), through + 1) if between != record[4]}
+                # What was accepted below its beginning stays what it was.
+                streams[stream] |= {between: None for between in range(max(record[4], number + 1), through + 1)}
+            else:
+                streams[stream][record[4]] = identity
         return dict(streams)
 
     def durable_is_held(self, streams, durable):

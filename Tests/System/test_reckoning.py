@@ -68,6 +68,11 @@ class Judges(unittest.TestCase):
         judge = Reckoning("", b"")
         with self.assertRaisesRegex(Failed, "does not follow"):
             judge.chains([("a", BORN, b"1"), ("a", self.readings(3, sample(1)), b"3")])
+        # A skip that begins below what was accepted counts for the rest alone.
+        second = self.readings(2, sample(1)) | {5: b"1"}
+        skip = record(2, SKIP, {1: 5, 2: b"5", 3: "deleted", 4: [], 5: []})
+        chains = judge.chains([("a", BORN, b"1"), ("a", second, b"2"), ("a", skip, b"s"), ("a", self.readings(6, sample(2)) | {5: b"5"}, b"6")])
+        self.assertEqual(chains["a"], {1: b"1", 2: b"2", 3: None, 4: None, 5: None, 6: b"6"})
 
 
 class Disk(unittest.TestCase):
