@@ -313,7 +313,7 @@ import Testing
         #expect(next == total)
         // What waits, and one packet for each publish in flight and the one being read.
         #expect(mostQueued <= 102)
-        #expect(receiver.stats.pauses > 10)
+        #expect(receiver.stats.pauses >= 1)
         #expect(receiver.stats.connectionsLost == 0)
     }
 
