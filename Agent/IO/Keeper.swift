@@ -178,8 +178,8 @@ package final class Keeper {
         do {
             try followEnrolment()
             while !isStopping {
-                for event in inbox.take(within: nanosecondsToWait()) { try handle(event) }
-                try step()
+                for event in inbox.take(within: nanosecondsToWait()) { try unlessRefused { try handle(event) } }
+                try unlessRefused(step)
             }
             try finish()
         } catch {
