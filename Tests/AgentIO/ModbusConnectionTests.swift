@@ -30,18 +30,7 @@ private final class ScriptedServer: Sendable {
 
     init(_ script: [Answer]) throws {
         self.script = Mutex(script)
-        port = try freePort()
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var yes: Int32 = 1
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let bound = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, 16) }
-        }
-        guard bound == 0, listen(listener, 8) == 0 else { throw KitError("no listener") }
+        (listener, port) = try loopbackListener()
         let socket = listener
         _ = try WorkerThread("scripted") { [weak self] in
             while true {

@@ -181,6 +181,21 @@ struct SpoolTests {
         #expect(codes(try bench.outgoing()).contains(NoteCode.receiptWentBack.rawValue))
     }
 
+    /// What the disk refuses for a while is tried again by whoever needs it; damage is for another start.
+    @Test func aDiskThatRefusesALookEndsNothing() throws {
+        let bench = try SpoolBench(try TemporaryDirectory())
+        func refused(_ code: Int32, isReadFailure: Bool = false) throws {
+            try bench.keeper.unlessRefused {
+                throw DatabaseError(code: code, message: "on purpose", isReadFailure: isReadFailure)
+            }
+        }
+        // SQLITE_IOERR, SQLITE_FULL, SQLITE_BUSY; SQLITE_CORRUPT, SQLITE_NOTADB.
+        for code in [10, 13, 5] as [Int32] { try refused(code) }
+        for code in [11, 26] as [Int32] { #expect(throws: DatabaseError.self) { try refused(code) } }
+        #expect(throws: DatabaseError.self) { try refused(10, isReadFailure: true) }
+        #expect(throws: SpoolError.self) { try bench.keeper.unlessRefused { throw SpoolError.damaged("a row") } }
+    }
+
     /// A collector set back to a number inside of what is forgotten: the skip for all of it is next there, and counts for the rest.
     @Test func aCollectorSetBackIntoWhatIsForgottenGetsItsSkip() throws {
         let bench = try SpoolBench(try TemporaryDirectory(), bytesMax: 4 << 20)

@@ -13,19 +13,8 @@ private final class ScriptedPeer: @unchecked Sendable {
 
     /// - Parameter script: the bytes for the n-th connection, from 0.
     init(_ script: @escaping @Sendable (Int) -> [UInt8]) throws {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = self.listener
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 16) == 0 && getsockname(listener, $0, &length) == 0
-            }
-        }
-        port = Int(UInt16(bigEndian: address.sin_port))
-        try #require(bound)
+        let (listener, port) = try loopbackListener()
+        (self.listener, self.port) = (listener, Int(port))
         let script = script
         startTestThread {
             var count = 0

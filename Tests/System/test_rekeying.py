@@ -8,6 +8,7 @@ import signal
 import subprocess
 import unittest
 
+from house import Failed
 from test_agent_enrolment import GATEWAY, GatewayHouse  # Puts Tests/Interop on the path.
 from test_key_stores import MODULE, chip
 
@@ -18,6 +19,17 @@ class RekeyingHouse(GatewayHouse):
     def adapted(self, text):
         return super().adapted(text).replace("path: {dir}/agent}}", "path: {dir}/agent, age_max: 1h}}").replace(
             f"path: {self.dir}/agent}}", f"path: {self.dir}/agent, age_max: 1h}}")
+
+    def begin(self):
+        """From nothing to the first receipts."""
+        self.serve()
+        self.run_one("plant")
+        self.agent("init")
+        self.run_one("agent")
+        done = self.enroll(self.claim()[1])
+        if "is enrolled" not in done.stdout:
+            raise Failed(f"not enrolled: {done.stdout}{done.stderr}")
+        self.until("receipts are held", lambda: self.received() and " 0 receipted" not in self.status(), 90)
 
     def status_json(self):
         return self.agent("status", "--json").stdout
@@ -44,13 +56,7 @@ class RekeyingHouse(GatewayHouse):
 class Rekeying(unittest.TestCase):
     def test_a_key_file_is_changed_twice(self):
         with RekeyingHouse() as one:
-            one.serve()
-            one.run_one("plant")
-            one.agent("init")
-            one.run_one("agent")
-            _, code = one.claim()
-            self.assertIn("is enrolled", one.enroll(code).stdout)
-            one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
+            one.begin()
             first = (one.dir / "own.pem").read_text()
             self.changes_its_key(one)
             second = (one.dir / "own.pem").read_text()
@@ -70,12 +76,7 @@ class Rekeying(unittest.TestCase):
     def test_another_key_under_the_same_spool(self):
         """A new claim's key, the old one gone: the collector sees a clean new stream, and nothing waits for the old one's tail."""
         with RekeyingHouse() as one:
-            one.serve()
-            one.run_one("plant")
-            one.agent("init")
-            one.run_one("agent")
-            one.enroll(one.claim()[1])
-            one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
+            one.begin()
             # The broker goes first: what is read then is signed by the old key and never receipted.
             one.end("broker")
             head = json.loads(one.status_json())["head"]
@@ -95,12 +96,7 @@ class Rekeying(unittest.TestCase):
     def test_a_box_put_back_from_a_copy(self):
         """Key and spool of before the change: refused where it would begin anew, with what to do; a new claim lets it go on."""
         with RekeyingHouse() as one:
-            one.serve()
-            one.run_one("plant")
-            one.agent("init")
-            one.run_one("agent")
-            one.enroll(one.claim()[1])
-            one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
+            one.begin()
             one.end("agent")
             shutil.copytree(one.dir / "agent", one.dir / "copy", ignore=shutil.ignore_patterns("*.sock"))
             shutil.copy2(one.dir / "own.pem", one.dir / "copy.pem")
@@ -195,13 +191,7 @@ class Rekeying(unittest.TestCase):
         """The one key signs requests, records and TLS; no file holds it."""
         path = one.dir / "agent.yaml"
         path.write_text(path.read_text().replace(f"key: {one.dir}/own.pem", f"key: {key}"))
-        one.serve()
-        one.run_one("plant")
-        one.agent("init")
-        one.run_one("agent")
-        _, code = one.claim()
-        self.assertIn("is enrolled", one.enroll(code).stdout)
-        one.until("receipts are held", lambda: one.received() and " 0 receipted" not in one.status(), 90)
+        one.begin()
         self.assertIn("has a new certificate", one.agent("renew", "--force").stdout)
         self.changes_its_key(one)
         # A start finds the new key beside the place that the configuration names.
