@@ -15,7 +15,7 @@ import unittest
 from devices import ExcCodes, Servers, Slave
 from est_server import EstServer
 from lone_agent import BIN, LoneAgent
-from test_enrolment import GATEWAY, Gateway
+from test_est import GATEWAY, Gateway
 from test_tools import eastron, until
 
 
