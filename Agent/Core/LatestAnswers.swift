@@ -27,10 +27,24 @@ package struct LatestAnswers: Sendable {
         package let answer: Answer
         /// Nil where the answer has no words.
         package let value: DecodedValue?
+        /// What was good last, where the last answer is not. It is shown with its age and never sent.
+        package let held: Held?
+    }
+
+    package struct Held: Sendable {
+        package let value: DecodedValue
+        /// House milliseconds of uptime at the end of its answer.
+        package let ended: UInt64
+    }
+
+    /// The last answer to a read, and before a failed one the last good one.
+    private struct Kept: Sendable {
+        var last: Answer
+        var good: Answer?
     }
 
     private var plans: [UInt64: MeterPlan] = [:]
-    private var answers: [UInt64: Answer] = [:]
+    private var answers: [UInt64: Kept] = [:]
 
     package init() {}
 
@@ -48,20 +62,36 @@ package struct LatestAnswers: Sendable {
         return planned
     }
 
-    package mutating func answered(_ read: UInt64, _ answer: Answer) { answers[read] = answer }
+    package mutating func answered(_ read: UInt64, _ answer: Answer) {
+        // A good one needs no second copy of its words.
+        let before = answers[read]
+        let good = before.flatMap { $0.last.status == SampleStatus.good ? $0.last : $0.good }
+        answers[read] = Kept(last: answer, good: answer.status == SampleStatus.good ? nil : good)
+    }
 
     /// The quantities of a meter in the order of its plan; identity reads are left out.
     package func values(ofMeter index: UInt64) -> [Value] {
         guard let plan = plans[index] else { return [] }
         return plan.reads.filter { !$0.isIdentity }.flatMap { read -> [Value] in
-            guard let answer = answers[read.index] else { return [] }
-            let wanted = Set(read.planned.quantities)
-            guard answer.status == SampleStatus.good else {
-                return read.planned.quantities.map { Value(obis: $0, answer: answer, value: nil) }
+            guard let kept = answers[read.index] else { return [] }
+            guard kept.last.status == SampleStatus.good else {
+                let held = kept.good.map { good in
+                    Self.decoded(good, read, plan).map { ($0.obis, Held(value: $0.value, ended: good.ended)) }
+                }
+                let byCode = Dictionary(held ?? [], uniquingKeysWith: { first, _ in first })
+                return read.planned.quantities.map {
+                    Value(obis: $0, answer: kept.last, value: nil, held: byCode[$0])
+                }
             }
-            let decoder = ReadDecoder(plan.meter.profile, read.planned.request, chain: plan.chain)
-            return decoder.decode(answer.words).filter { wanted.contains($0.obis) }
-                .map { Value(obis: $0.obis, answer: answer, value: $0.value) }
+            return Self.decoded(kept.last, read, plan).map {
+                Value(obis: $0.obis, answer: kept.last, value: $0.value, held: nil)
+            }
         }
+    }
+
+    private static func decoded(_ answer: Answer, _ read: MeterPlan.Read, _ plan: MeterPlan) -> [ReadDecoder.Decoded] {
+        let wanted = Set(read.planned.quantities)
+        return ReadDecoder(plan.meter.profile, read.planned.request, chain: plan.chain).decode(answer.words)
+            .filter { wanted.contains($0.obis) }
     }
 }

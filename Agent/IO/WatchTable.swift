@@ -77,12 +77,14 @@ package struct WatchTable {
 
     private static func line(meter: String, _ fields: ControlRequest) -> String {
         let status = UInt64(fields.optional("status") ?? "") ?? 0
-        let age = (Int64(fields.optional("age") ?? "") ?? 0) / 1_000
-        let value = fields.optional("value") ?? ""
+        // What does not answer keeps the value it had, at that value's age.
+        let age = (Int64(fields.optional("held_age") ?? fields.optional("age") ?? "") ?? 0) / 1_000
+        let value = fields.optional("held") ?? fields.optional("value") ?? ""
         return row(
             meter, fields.optional("obis") ?? "", value.hasPrefix("not available") ? "—" : value,
             fields.optional("unit") ?? "", ageText(age), "\(fields.optional("took") ?? "0") ms",
-            value.hasPrefix("not available") ? String(value.dropFirst(15).dropLast()) : word(status))
+            status == SampleStatus.good && value.hasPrefix("not available")
+                ? String(value.dropFirst(15).dropLast()) : word(status))
     }
 
     private static func row(
@@ -132,8 +134,13 @@ package struct WatchTable {
                 return row.note.map { "\(time) \(row.meter.isEmpty ? "" : row.meter + " ")\($0)" }
             }
             let status = Self.word(UInt64(fields.optional("status") ?? "") ?? 0)
-            return "\(time) \(meter) \(fields.optional("obis") ?? "") \(fields.optional("value") ?? "") "
-                + "\(fields.optional("unit") ?? "") age \(fields.optional("age") ?? "0") ms, \(status)"
+            let line = "\(time) \(meter) \(fields.optional("obis") ?? "") "
+            guard let held = fields.optional("held") else {
+                return line + "\(fields.optional("value") ?? "") \(fields.optional("unit") ?? "") "
+                    + "age \(fields.optional("age") ?? "0") ms, \(status)"
+            }
+            return line + "\(status); was \(held) \(fields.optional("unit") ?? "") "
+                + "\(fields.optional("held_age") ?? "0") ms ago"
         }
     }
 }

@@ -2,6 +2,7 @@
 
 internal import AgentCore
 internal import CBOR
+internal import Evidence
 internal import Metering
 internal import Quantities
 internal import Settings
@@ -102,5 +103,40 @@ struct PollClassTests {
         var count = 0
         while full.add(meter.id, values, now: 1_000, isNews: { _ in true }) { count += 3 }
         #expect(count <= LiveValues.valuesMax && count > LiveValues.valuesMax - 3)
+    }
+
+    @Test func aFailureKeepsWhatWasGoodBesideIt() throws {
+        let meter = try Self.meter(fast: PollClassPlan(), slow: PollClassPlan())
+        let plan = try MeterPlan(meter, chain: [])
+        var latest = LatestAnswers()
+        latest.planned(plan)
+        let read = try #require(plan.reads.first { $0.planned.quantities == [.activePower] })
+        func power() throws -> LatestAnswers.Value {
+            try #require(latest.values(ofMeter: 0).first { $0.obis == .activePower })
+        }
+        func answer(_ ended: UInt64, _ status: UInt64, _ words: [UInt8] = []) {
+            latest.answered(read.index, LatestAnswers.Answer(ended: ended, took: 5, status: status, words: words))
+        }
+        answer(50, SampleStatus.timeout)
+        #expect(try power().held == nil)
+        answer(100, SampleStatus.good, [0, 0, 0, 7])
+        #expect(try power().held == nil && power().value != nil)
+        // However often it fails.
+        for ended in [200, 300] as [UInt64] {
+            answer(ended, SampleStatus.timeout)
+            let value = try power()
+            #expect(value.value == nil && value.answer.ended == ended && value.answer.status == SampleStatus.timeout)
+            guard let held = value.held, case .gauge(let gauge) = held.value else {
+                Issue.record("nothing held: \(value)")
+                continue
+            }
+            #expect(held.ended == 100 && gauge.count == 7)
+            // A screen far away is told of what is read alone.
+            var message = LiveValues(gateway: Identifier("gw")!, utc: UTCInstant(milliseconds: 9))
+            #expect(message.add(meter.id, [value], now: 1_000, isNews: { _ in true }) && message.isEmpty)
+        }
+        // Another plan decodes other words.
+        latest.planned(plan)
+        #expect(latest.values(ofMeter: 0).isEmpty)
     }
 }

@@ -63,6 +63,19 @@ struct WatchTableTests {
         #expect(plain.contains("T meter-west no answer yet"))
     }
 
+    /// The value, its own age, and that it is not what the meter says now.
+    @Test func whatWasGoodStandsBesideTheFailure() {
+        var table = WatchTable()
+        let failed = "age=500 held=230.5 held_age=120000 obis=1-0:32.7.0 status=32 took=1500 unit=V value="
+        for line in [lines[0], lines[1], lines[2], "value " + failed, "end"] { _ = table.take(line) }
+        let row = table.screen(time: "", columns: 80, lines: 24)[3]
+        #expect(
+            row.split(separator: " ") == [
+                "meter-east", "1-0:32.7.0", "230.5", "V", "2", "min", "1500", "ms", "no", "answer",
+            ])
+        #expect(table.plain(time: "T").last == "T meter-east 1-0:32.7.0 no answer; was 230.5 V 120000 ms ago")
+    }
+
     @Test func anyLineIsTaken() {
         var table = WatchTable()
         for line in ["", "value", "value age=x status=y", "meter", "\u{1B}[2J", "agent =", "bus"] {

@@ -17,9 +17,10 @@ import termios
 import threading
 import time
 import unittest
+from collections.abc import Callable
 
 import cbor2
-from devices import Servers, Slave
+from devices import ExcCodes, Servers, Slave
 from formats import envelope
 from lone_agent import BIN, LoneAgent
 
@@ -247,6 +248,20 @@ class Beside(unittest.TestCase):
         os.close(slave)
         self.assertTrue(shown.startswith(b"\x1b[?1049h\x1b[?25l"))
         self.assertIn(b"\x1b[?25h", shown[-40:])
+
+    def test_watch_keeps_what_a_meter_said_last(self) -> None:
+        async def fail(*_: object) -> ExcCodes:
+            return ExcCodes.DEVICE_FAILURE
+
+        def seen(text: str) -> Callable[[], bool]:
+            return lambda: text in self.tool("watch", "--times", 1, "--meter", "m-tcp").stdout
+
+        self.meter.act = fail
+        try:
+            self.agent.until("the old value is told as one", seen("m-tcp 1-0:1.8.0 exception 4; was 1234500 Wh "))
+        finally:
+            self.meter.act = None
+        self.agent.until("it is read again", seen("m-tcp 1-0:1.8.0 1234500 Wh age "))
 
     def test_plan_says_what_a_configuration_costs(self) -> None:
         shown = self.tool("plan").stdout

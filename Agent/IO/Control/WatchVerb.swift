@@ -71,13 +71,17 @@ enum WatchFrame {
     }
 
     private static func value(_ value: LatestAnswers.Value, _ meter: ConfiguredMeter, _ now: UInt64) -> ControlRequest {
-        ControlRequest(
-            "value",
-            [
-                "obis": value.obis.text, "value": value.value.map(ValueText.of) ?? "",
-                "unit": meter.profile.quantity(value.obis)?.unit.rawValue ?? "",
-                "age": "\(now - min(now, value.answer.ended))", "took": "\(value.answer.took)",
-                "status": "\(value.answer.status)",
-            ])
+        var fields = [
+            "obis": value.obis.text, "value": value.value.map(ValueText.of) ?? "",
+            "unit": meter.profile.quantity(value.obis)?.unit.rawValue ?? "",
+            "age": "\(now - min(now, value.answer.ended))", "took": "\(value.answer.took)",
+            "status": "\(value.answer.status)",
+        ]
+        // Beside the failure, never in its place: a program that takes `value` takes nothing old.
+        if let held = value.held {
+            fields["held"] = ValueText.of(held.value)
+            fields["held_age"] = "\(now - min(now, held.ended))"
+        }
+        return ControlRequest("value", fields)
     }
 }
