@@ -68,7 +68,7 @@ package struct BusSchedule: Sendable {
         var isOpening: Bool
         /// It stands for a boundary that overran or that the clock stepped over; it is read late, not counted again.
         var isOwed = false
-        /// Its meter was planned anew; the slot keeps its number and is never due again.
+        /// Its meter was planned anew: never due again, and free.
         var isRetired = false
         /// The device said it is busy so many times in a row, and may be asked again from here on.
         var busyTries = 0
@@ -99,7 +99,7 @@ package struct BusSchedule: Sendable {
     /// Real milliseconds before each of them.
     package static let busyPauses = (0..<Int64(busyTriesMax)).map { busyMilliseconds << $0 }
 
-    /// Append-only: a slot's number stays.
+    /// A slot's number stays while its read does; then another read may have it.
     package private(set) var slots: [ScheduledRead] = []
     /// House milliseconds; the read at each of its multiples is asked whatever the back-off says.
     package let boundary: Int64
@@ -123,20 +123,30 @@ package struct BusSchedule: Sendable {
         self.speed = max(1, speed)
     }
 
-    /// Adds reads after the slots that are there.
+    /// Adds reads, in slots that are free before others: a device that is planned again and again takes no more of them.
     ///
     /// - Parameter now: the house's time.
-    package mutating func add(_ reads: [ScheduledRead], now: UTCInstant) {
-        for read in reads {
+    /// - Returns: the slot of each.
+    @discardableResult package mutating func add(_ reads: [ScheduledRead], now: UTCInstant) -> [Int] {
+        var free = places.indices.filter { places[$0].isRetired }[...]
+        return reads.map { read in
             let first = UTCInstant(milliseconds: Self.multiple(of: read.interval, notBefore: now.milliseconds))
-            slots.append(read)
-            places.append(Place(due: read.opening == .none ? first : now, isOpening: read.opening != .none))
+            let place = Place(due: read.opening == .none ? first : now, isOpening: read.opening != .none)
+            let slot = free.popFirst() ?? slots.count
+            slots.replaceSubrange(slot..<min(slot + 1, slots.count), with: [read])
+            places.replaceSubrange(slot..<min(slot + 1, places.count), with: [place])
+            return slot
         }
     }
 
     /// The reads of `meter` are over: others take their place.
-    package mutating func retire(meter: UInt64) {
-        for slot in slots.indices where slots[slot].meter == meter { places[slot].isRetired = true }
+    ///
+    /// - Returns: whether one of them was due and not asked yet: those that follow shall not wait for their next multiple.
+    @discardableResult package mutating func retire(meter: UInt64, now: UTCInstant) -> Bool {
+        let over = slots.indices.filter { slots[$0].meter == meter && !places[$0].isRetired }
+        let wasDue = over.contains { !places[$0].isOpening && places[$0].due <= now }
+        for slot in over { places[slot].isRetired = true }
+        return wasDue
     }
 
     /// Told before anything else with a newly read clock: whether it was stepped.

@@ -45,6 +45,8 @@ package struct LatestAnswers: Sendable {
 
     private var plans: [UInt64: MeterPlan] = [:]
     private var answers: [UInt64: Kept] = [:]
+    /// By meter: why it could not be planned, when last tried.
+    private var obstacles: [UInt64: String] = [:]
 
     package init() {}
 
@@ -52,6 +54,18 @@ package struct LatestAnswers: Sendable {
     package mutating func planned(_ plan: MeterPlan) {
         for read in plans[plan.meter.index]?.reads ?? [] { answers[read.index] = nil }
         plans[plan.meter.index] = plan
+        obstacles[plan.meter.index] = nil
+    }
+
+    /// The meter answers, and cannot be read as its profile asks.
+    package mutating func unreadable(_ meter: UInt64, _ reason: String) { obstacles[meter] = reason }
+
+    /// A bus begins anew, perhaps with other meters: who still cannot be read is told again.
+    package mutating func forgetObstacles() { obstacles = [:] }
+
+    /// Why nothing is read of the meter; nil where something is, or where it was not found yet.
+    package func obstacle(of meter: ConfiguredMeter) -> String? {
+        plans[meter.index]?.meter.id == meter.id ? nil : obstacles[meter.index]
     }
 
     /// The meter as it is planned; itself where it is not yet.

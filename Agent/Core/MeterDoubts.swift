@@ -13,6 +13,8 @@ package struct MeterDoubt: Hashable, Sendable {
         case firmware(String)
         /// Other meters of this gateway have the same serial.
         case serialTwice(String, [Identifier])
+        /// They had it: which of them it was nobody has looked yet.
+        case serialWasTwice(String, [Identifier])
         /// No version of its profile is for what it said; it is read with this one meanwhile.
         case noVersion(fallback: String, [String])
         case profile(GradeObstacle)
@@ -35,6 +37,9 @@ extension MeterDoubt: CustomStringConvertible {
         case .serialTwice(let serial, let others):
             "its serial \(serial) is also \(others.map(\.text).joined(separator: ", "))'s: one device is configured twice, "
                 + "or two answer to one address"
+        case .serialWasTwice(let serial, let others):
+            "its serial \(serial) was \(others.map(\.text).joined(separator: ", "))'s too: see which of them it is, then "
+                + "commission it again"
         case .noVersion(let fallback, let versions):
             "none of \(versions.joined(separator: ", ")) is for what it says of its model and firmware; it is read with "
                 + "\(fallback) meanwhile: add the profile for it, reload, then commission the meter"
@@ -50,10 +55,7 @@ extension MeterRegister {
     ///
     /// - Parameter isReplay: nothing a replay settles is money; the profile's own obstacles are waived.
     package func doubts(isReplay: Bool) -> [MeterDoubt] {
-        var bySerial: [String: [Identifier]] = [:]
-        for (meter, identity) in zip(meters, identities) where !identity.serial.isEmpty {
-            bySerial[identity.serial, default: []].append(meter.id)
-        }
+        let bySerial = bySerial
         return meters.indices.flatMap { index -> [MeterDoubt] in
             let (meter, identity) = (meters[index], identities[index])
             var causes: [MeterDoubt.Cause] = []
@@ -67,8 +69,12 @@ extension MeterRegister {
             if meter.isReadWithFallback {
                 causes.append(.noVersion(fallback: meter.profile.name, meter.versions.map(\.name)))
             }
-            let others = (bySerial[identity.serial] ?? []).filter { $0 != meter.id }
-            if !others.isEmpty { causes.append(.serialTwice(identity.serial, others)) }
+            let others = (bySerial[identity.serial] ?? []).map { meters[$0].id }.filter { $0 != meter.id }
+            if !others.isEmpty {
+                causes.append(.serialTwice(identity.serial, others))
+            } else if isClaimed[index] {
+                causes.append(.serialWasTwice(identity.serial, twins[index].sorted()))
+            }
             causes += changes[index].map { .changed($0.role, before: $0.before, now: $0.now) }
             causes += meter.profile.gradeObstacles(isReplay: isReplay).map { .profile($0) }
             return causes.map { MeterDoubt(meter: meter.id, cause: $0) }

@@ -54,6 +54,9 @@ package struct MeterRegister: Hashable, Sendable {
     package private(set) var identities: [MeterIdentity]
     /// By position: what devices said otherwise than before, since the agent started; one a role, the latest.
     package private(set) var changes: [[IdentityChange]]
+    /// By position: other meters that had its serial, and whether one of them came to it since it was commissioned last.
+    package private(set) var twins: [Set<Identifier>]
+    package private(set) var isClaimed: [Bool]
     /// As they are read: with the version of their profile that was chosen last.
     package private(set) var meters: [ConfiguredMeter]
     /// Meter by number of an identity read; only looked up, never walked.
@@ -66,6 +69,8 @@ package struct MeterRegister: Hashable, Sendable {
         plans = meters.map { _ in nil }
         identities = meters.map { _ in MeterIdentity() }
         changes = meters.map { _ in [] }
+        twins = meters.map { _ in [] }
+        isClaimed = meters.map { _ in false }
         positions = Dictionary(
             meters.enumerated().map { ($0.element.index, $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
@@ -85,6 +90,8 @@ package struct MeterRegister: Hashable, Sendable {
             next.meters[position] = same
             next.identities[position] = identities[old]
             next.changes[position] = changes[old]
+            next.twins[position] = twins[old]
+            next.isClaimed[position] = isClaimed[old]
             if kept.contains(meter.index), let plan = plans[old] { next.planned(plan) }
         }
         return next
@@ -93,6 +100,7 @@ package struct MeterRegister: Hashable, Sendable {
     package mutating func planned(_ plan: MeterPlan) {
         // A plan of a meter that is no longer there explains nothing any more.
         guard let meter = positions[plan.meter.index] else { return }
+        for read in plans[meter]?.reads ?? [] { identityReads[read.index] = nil }
         plans[meter] = plan
         meters[meter] = plan.meter
         for read in plan.reads where read.isIdentity { identityReads[read.index] = meter }
@@ -100,7 +108,26 @@ package struct MeterRegister: Hashable, Sendable {
 
     /// Somebody looked at the meter: what it says now is right.
     package mutating func commissioned(_ meter: UInt64) {
-        if let position = positions[meter] { changes[position] = [] }
+        guard let position = positions[meter] else { return }
+        changes[position] = []
+        isClaimed[position] = false
+    }
+
+    /// By serial, the positions of the meters that have it.
+    package var bySerial: [String: [Int]] {
+        Dictionary(grouping: identities.indices.filter { !identities[$0].serial.isEmpty }) { identities[$0].serial }
+    }
+
+    /// Whoever has another one's serial takes its billing grade, and does not give it back by going away.
+    private mutating func lookForTwins() {
+        for positions in bySerial.values where positions.count > 1 {
+            let ids = positions.map { meters[$0].id }
+            for position in positions {
+                let others = Set(ids.filter { $0 != meters[position].id })
+                if !others.isSubset(of: twins[position]) { isClaimed[position] = true }
+                twins[position].formUnion(others)
+            }
+        }
     }
 
     /// Takes what the stream's last birth said, where it still fits the configuration.
@@ -114,6 +141,7 @@ package struct MeterRegister: Hashable, Sendable {
             identities[index].serial = known.serial
             identities[index].firmware = known.firmware
         }
+        lookForTwins()
     }
 
     /// Looks for identity texts among answers. Unusable texts and failed reads change nothing.
@@ -122,6 +150,8 @@ package struct MeterRegister: Hashable, Sendable {
     @discardableResult
     package mutating func observe(_ reads: [FinishedRead]) -> [(meter: ConfiguredMeter, change: IdentityChange)] {
         var found: [(meter: ConfiguredMeter, change: IdentityChange)] = []
+        var isNews = false
+        defer { if isNews { lookForTwins() } }
         for read in reads where read.status == SampleStatus.good {
             guard let meter = identityReads[read.read], let plan = plans[meter], let planned = plan.read(read.read)
             else {
@@ -131,6 +161,7 @@ package struct MeterRegister: Hashable, Sendable {
             for case let (role, text?) in texts {
                 let before = identities[meter][role]
                 identities[meter][role] = text
+                isNews = isNews || before != text
                 guard !before.isEmpty, before != text else { continue }
                 let change = IdentityChange(role: role, before: before, now: text)
                 changes[meter].removeAll { $0.role == role }

@@ -24,9 +24,14 @@ package struct MeterWalk: Sendable {
 
     /// What a gateway says of a device that it does not reach.
     package static let gatewayExceptions: ClosedRange<UInt64> = 10...11
+    /// What a device says of registers that it does not have: no such function, address, or number of them.
+    private static let refusals: ClosedRange<UInt64> = 1...3
 
     private let meter: ConfiguredMeter
     private var stage: Stage
+    /// It answered an exception that a device in trouble answers, not one without the register: what was found may be half
+    /// of what it has.
+    package private(set) var isUnsure = false
 
     /// - Parameter meter: with its fallback, as configured.
     package init(_ meter: ConfiguredMeter) {
@@ -58,6 +63,7 @@ package struct MeterWalk: Sendable {
         guard status <= SampleStatus.exceptionMax, status != BusSchedule.busy, !Self.gatewayExceptions.contains(status)
         else { return stage = .over(.failed(status: status)) }
         let words = status == SampleStatus.good ? bytes : nil
+        if words == nil, !Self.refusals.contains(status) { isUnsure = true }
         switch stage {
         case .models(var walk):
             walk.answer(words)

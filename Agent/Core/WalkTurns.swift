@@ -46,6 +46,9 @@ package struct WalkTurns: Sendable {
     /// So long a question is waited for then at least.
     package static let overdraftMilliseconds: Int64 = 500
 
+    /// A device that could not say all of what it is may be able to some minutes later.
+    package static let unsettledMilliseconds: Int64 = 300_000
+
     private var seekers: [Seeker]
     private var questions: UInt64 = 0
     /// No question beyond its room before this.
@@ -110,6 +113,16 @@ package struct WalkTurns: Sendable {
         seekers[meter].speaks = isAnswered
         let beyond = took - max(0, room)
         if beyond > 0 { overdrawnUntil = monotonic + beyond * (Self.overdraftPart - 1) }
+    }
+
+    /// Milliseconds after which a meter whose walk came to its end is walked again; nil: when it says something else.
+    ///
+    /// - Parameters:
+    ///   - isSettled: it refused nothing in trouble, and is read as what was found says, with a version that is for it.
+    ///   - identityInterval: real milliseconds.
+    package static func again(isSunSpec: Bool, isSettled: Bool, identityInterval: Int64) -> Int64? {
+        if !isSettled { return min(identityInterval, unsettledMilliseconds) }
+        return isSunSpec ? identityInterval : nil
     }
 
     /// The meter is to be walked, again or for the first time, from then on; `.max`: not any more.

@@ -128,8 +128,8 @@ struct BusLine {
     private mutating func learned(_ request: ModbusRequest, _ answer: ModbusAnswer, _ took: Int64?) -> ModbusAnswer {
         if answer.status == SampleStatus.timeout {
             devices[request.unit]?.timeout.timedOut()
-        } else if answer.status <= SampleStatus.exceptionMax, let took {
-            // With the time on a serial line: four times as much of it is a bound as good.
+        } else if answer.status < MeterWalk.gatewayExceptions.lowerBound, let took {
+            // Of a device: what a gateway says of one that it does not reach, it says in its own time. With the time on a serial line: four times as much of it is a bound as good.
             devices[request.unit]?.timeout.answered(after: took)
         }
         return answer

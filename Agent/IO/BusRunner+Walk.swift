@@ -100,13 +100,18 @@ extension BusRunner {
         case .failed(let status): walkFailed(index, status: status)
         case .found(let chain, let meter):
             let now = clock.now().monotonic
+            let isUnsure = meters[index].walk?.isUnsure ?? false
             meters[index].walk = nil
             meters[index].walkedAt = now
-            let again = meter.profile.sunSpec != nil
-            walks.found(index, next: again ? now + clock.house.realDuration(meter.identityInterval) : .max)
-            if meters[index].chain == chain, meters[index].meter == meter { return }
-            meters[index].meter = meter
-            adopt(index, chain: chain)
+            if meters[index].chain != chain || meters[index].meter != meter {
+                meters[index].meter = meter
+                adopt(index, chain: chain)
+            }
+            let again = WalkTurns.again(
+                isSunSpec: meter.profile.sunSpec != nil,
+                isSettled: meters[index].chain == chain && !isUnsure && !meter.isReadWithFallback,
+                identityInterval: clock.house.realDuration(meter.identityInterval))
+            walks.found(index, next: again.map { now + $0 } ?? .max)
         }
     }
 

@@ -226,11 +226,15 @@ package struct BusRunner {
         }
         // Before its first read is recorded: the keeper's births come before the readings they explain.
         recorder.notice(.planned(plan), bus: self.plan.number)
-        schedule.retire(meter: meter.index)
-        schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce), now: moment().utc)
+        let now = moment().utc
+        // What was due a moment ago, perhaps at a boundary, is asked as the new plan asks for it.
+        let wasDue = schedule.retire(meter: meter.index, now: now)
+        let slots = schedule.add(plan.schedule(readsAtOnce: self.plan.readsAtOnce || wasDue), now: now)
         let asked = plan.reads.compactMap { ModbusRequest($0.planned.request, unit: meter.unit) }
         line.use(meter.profile.limits, unit: meter.unit, requests: asked)
-        requests += asked
+        for (slot, request) in zip(slots, asked) {
+            if slot < requests.count { requests[slot] = request } else { requests.append(request) }
+        }
         meters[index].chain = chain
         meters[index].generation += 1
         meters[index].identityWords = [:]

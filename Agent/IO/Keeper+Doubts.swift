@@ -4,6 +4,13 @@ internal import AgentCore
 internal import Quantities
 
 extension Keeper {
+    /// The id of the meter with this number in births: what people call it.
+    func name(_ index: UInt64) -> String {
+        planner.register.meters.first { $0.index == index }?.id.text ?? "number \(index)"
+    }
+
+    func word(_ status: UInt64) -> String { WatchTable.word(status) }
+
     /// After a commit: who is who may have changed.
     func doubt() {
         let now = planner.register.doubts(isReplay: settings.replay != nil)

@@ -362,10 +362,10 @@ package final class Keeper {
                 log.line(.warning, "bus", [("bus", endpoint), ("problem", problem)])
             case .line(nil, let endpoint): log.line(.info, "bus is open", [("bus", endpoint)])
             case .silent(let meter, let status):
-                log.line(.warning, "meter does not answer", [("meter", String(meter)), ("status", String(status))])
-            case .answering(let meter): log.line(.info, "meter answers again", [("meter", String(meter))])
+                log.line(.warning, "meter does not answer", [("meter", name(meter)), ("status", word(status))])
+            case .answering(let meter): log.line(.info, "meter answers again", [("meter", name(meter))])
             case .unreadable(let meter, let reason):
-                log.line(.error, "meter cannot be read", [("meter", String(meter)), ("reason", reason)])
+                log.line(.error, "meter cannot be read", [("meter", name(meter)), ("reason", reason)])
             case .opened: break
             case .planned(let plan):
                 log.line(

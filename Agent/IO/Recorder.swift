@@ -55,6 +55,7 @@ package final class Recorder: Sendable {
                 state.figures.append(BusFigures(meters: 0))
                 state.windows.append(FiguresWindow())
             }
+            state.latest.forgetObstacles()
             state.figures[bus] = BusFigures(meters: meters)
             state.windows[bus] = FiguresWindow()
         }
@@ -143,6 +144,7 @@ package final class Recorder: Sendable {
         state.withLock { state in
             if case .overrun(let overrun, _) = notice { state.figures[bus].missed += overrun.missed }
             if case .cycle(let isTooShort, _) = notice { state.figures[bus].isCycleTooShort = isTooShort }
+            if case .unreadable(let meter, let reason) = notice { state.latest.unreadable(meter, reason) }
             // A plan must not get lost: readings would have no birth. Plans are few, one a meter and chain.
             if case .planned(let plan) = notice {
                 state.latest.planned(plan)

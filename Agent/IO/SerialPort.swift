@@ -1,5 +1,4 @@
-// Opening a serial line for this process alone: raw bytes, its own speed, RS-485 where the driver has it. Which device
-// a name means is SerialNames'.
+// Opening a serial line for this process alone: raw bytes, its own speed, RS-485 where the driver has it.
 
 internal import CLinux
 internal import Glibc

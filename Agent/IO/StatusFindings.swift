@@ -51,7 +51,9 @@ extension StatusBoard {
         if bus.figures.isCycleTooShort { lines.append("bus \(name) misses reads: raise `interval` or split the bus") }
         for (meter, figures) in zip(bus.plan.meters, bus.figures.meters) where figures.requests > 0 {
             let statuses = Set(answers.values(ofMeter: meter.index).map(\.answer.status))
-            if figures.good == 0 {
+            if let obstacle = answers.obstacle(of: meter) {
+                lines.append("meter \(meter.id) answers and is not read: \(obstacle)")
+            } else if figures.good == 0 {
                 lines.append("meter \(meter.id) never answered \(figures.requests) requests: unit, wiring, profile?")
             } else if !statuses.isEmpty, !statuses.contains(SampleStatus.good) {
                 let words = statuses.sorted().map(WatchTable.word).joined(separator: ", ")

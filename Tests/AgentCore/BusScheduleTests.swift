@@ -130,9 +130,37 @@ struct BusScheduleTests {
 
     @Test func plannedAnewTheOldReadsAreOver() {
         var schedule = schedule([(1, 0, 1_000)], start: 0)
-        schedule.retire(meter: 0)
-        schedule.add([ScheduledRead(read: 9, meter: 0, interval: 1_000, opening: .none)], now: at(500))
+        expect(&schedule, at(0), 0, .ask(slot: 0, due: at(0)))
+        schedule.finished(slot: 0, status: SampleStatus.good, now: at(1), monotonic: 1)
+        let early = schedule.retire(meter: 0, now: at(500))
+        let more = [9, 10].map { ScheduledRead(read: $0, meter: 0, interval: 1_000, opening: .none) }
+        let slots = schedule.add(more, now: at(500))
+        #expect(!early && slots == [0, 1])
         expect(&schedule, at(500), 0, .wait(until: at(1_000), orMonotonic: nil))
-        expect(&schedule, at(1_000), 0, .ask(slot: 1, due: at(1_000)))
+        expect(&schedule, at(1_000), 0, .ask(slot: 0, due: at(1_000)))
+        // The other one was due at this boundary: the plan that follows is asked at once.
+        let late = schedule.retire(meter: 0, now: at(1_000))
+        #expect(late)
+    }
+
+    @Test func aDeviceThatIsPlannedAgainAndAgainTakesNoMoreSlots() {
+        var schedule = schedule([(1, 0, 1_000), (2, 1, 1_000)], start: 0)
+        for round in 1...1_000 as ClosedRange<UInt64> {
+            schedule.retire(meter: 1, now: at(1))
+            // One read or two.
+            let reads = (0...round % 2).map {
+                ScheduledRead(read: 10 * round + $0, meter: 1, interval: 1_000, opening: .none)
+            }
+            let slots = schedule.add(reads, now: at(1))
+            #expect(!slots.contains(0) && slots.map { schedule.slots[$0] } == reads)
+        }
+        #expect(schedule.slots.count == 3)
+        // What is read last and nothing else: round 1000 has one read.
+        var asked: Set<UInt64> = []
+        while case .ask(let slot, _) = schedule.next(now: at(1_000), monotonic: 0).step {
+            asked.insert(schedule.slots[slot].read)
+            schedule.finished(slot: slot, status: SampleStatus.good, now: at(1_000), monotonic: 0)
+        }
+        #expect(asked == [1, 10_000])
     }
 }

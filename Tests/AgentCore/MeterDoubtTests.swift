@@ -67,6 +67,29 @@ struct MeterDoubtTests {
         }
     }
 
+    /// The collector gives the grade back to nobody whose serial was another one's: only a commissioning does.
+    @Test func aSerialThatWasTwiceIsADoubtUntilSomebodyLooks() throws {
+        let profile = try Self.profile()
+        let meters = [Self.meter(0, profile), Self.meter(1, profile)]
+        var register = MeterRegister(meters)
+        let plans = try meters.map { try MeterPlan($0, chain: []) }
+        func say(_ meter: Int, serial: UInt8) {
+            register.observe([Self.answer(plans[meter], serial: serial, firmware: 2, mode: 7)])
+        }
+        for plan in plans { register.planned(plan) }
+        say(0, serial: 1)
+        say(1, serial: 1)
+        // The wrong unit was mended.
+        say(1, serial: 2)
+        let was = MeterDoubt.Cause.serialWasTwice("1", [meters[1].id])
+        #expect(register.doubts(isReplay: true).first?.cause == was)
+        // Also where the other one was taken out of the configuration.
+        #expect(register.exchanged(for: [meters[0]], kept: [0]).doubts(isReplay: true).map(\.cause) == [was])
+        register.commissioned(0)
+        register.commissioned(1)
+        #expect(register.doubts(isReplay: true) == [])
+    }
+
     @Test func aProfileThatMaySettleNothingIsSaidInARealHouse() throws {
         let register = MeterRegister([Self.meter(0, try Self.profile(level: "driver"))])
         #expect(register.doubts(isReplay: false).map(\.cause) == [.profile(.driverLevel)])

@@ -99,6 +99,16 @@ private struct SoughtBus {
 }
 
 struct WalkTurnsTests {
+    /// SunSpec, settled, identity interval → when it is walked again; nil: when it says something else.
+    @Test(
+        arguments: [
+            (true, true, 3_600_000, 3_600_000), (false, true, 3_600_000, nil), (true, false, 3_600_000, 300_000),
+            (false, false, 3_600_000, 300_000), (false, false, 60_000, 60_000),
+        ] as [(Bool, Bool, Int64, Int64?)])
+    func whoCouldNotSayAllIsAskedAgain(isSunSpec: Bool, isSettled: Bool, identity: Int64, again: Int64?) {
+        #expect(WalkTurns.again(isSunSpec: isSunSpec, isSettled: isSettled, identityInterval: identity) == again)
+    }
+
     private static let second: Int64 = 1_000
     private static let minute: Int64 = 60_000
 

@@ -49,12 +49,16 @@ private final class ChangingDevice {
         let now = Mutex<UInt8>(1)
     }
 
-    init(_ versions: [Profile]) throws {
+    /// - Parameter first: its firmware; 0: it is starting, and answers exception 4 to whoever asks for it.
+    init(_ versions: [Profile], first: UInt8 = 1) throws {
         let (clock, firmware) = (try MachineClock(house: .real), Firmware())
+        firmware.now.withLock { $0 = first }
         slave = try PacedSlave(baud: 115_200) { _, frame in
             let now = firmware.now.withLock { $0 }
             let known: [UInt8: [UInt8]] = [0: [0, 77], 2: [0, now], now == 1 ? 10 : 20: [0, 0, 1, now]]
-            let body = known[frame[3]].map { [frame[0], 3, UInt8($0.count)] + $0 } ?? [frame[0], 0x83, 2]
+            let isStarting = now == 0 && frame[3] == 2
+            let words = isStarting ? nil : known[frame[3]]
+            let body = words.map { [frame[0], 3, UInt8($0.count)] + $0 } ?? [frame[0], 0x83, isStarting ? 4 : 2]
             return [.send(body + ModbusFraming.checksumBytes(body))]
         }
         var meter = ConfiguredMeter(
@@ -118,6 +122,21 @@ private final class ChangingDevice {
             told.notes.count == 3 && !told.register.meters[0].isReadWithFallback
         }
         #expect(told.register.doubts(isReplay: false).map(\.cause) == [.changed(.firmware, before: "9", now: "1")])
+    }
+
+    /// Which firmware it has it cannot say at first; afterwards it says nothing that it has not said before.
+    @Test func aDeviceThatWasStartingIsAskedAgain() throws {
+        let versions = [
+            try profile("one", "from: \"9\"", energy: 10),
+            try profile("one-2", "from: \"2\", below: \"3\"", energy: 20),
+        ]
+        let device = try ChangingDevice(versions, first: 0)
+        defer { device.stop() }
+        var told = Told(register: MeterRegister([device.meter]), clock: device.clock)
+        try told.until(device.recorder) { $0.register.meters[0].isReadWithFallback }
+        device.become(2)
+        try told.until(device.recorder) { $0.good["test/one-2"] ?? 0 >= 3 }
+        #expect(!told.register.meters[0].isReadWithFallback)
     }
 
     /// What a keeper would sign, and what was read under which profile.

@@ -264,7 +264,7 @@ private func collided(_ first: [UInt8], _ second: [UInt8], shift: Int) -> [UInt8
             round += 1
             guard round % 8 == 0 else { return }
             line.slave.interject(framed([9, 4, 0, 0, 0, 2]) + framed([9, 4, 4, 0x11, 0x22, 0x33, 0x44]))
-        }) { $0.evidence.foreignRequests >= 6 }
+        }) { $0.evidence.foreignRequests >= 6 && $0.meters.allSatisfy { $0.good >= 8 } }
         #expect(outcome.findings.map(\.id).first == .secondMaster, "\(outcome.findings)")
         #expect(outcome.good[0] >= 5 && outcome.good[1] >= 5)
     }

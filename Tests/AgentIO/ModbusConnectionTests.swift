@@ -5,6 +5,9 @@ internal import AgentCore
 internal import Evidence
 internal import Glibc
 internal import Kit
+internal import Metering
+internal import Quantities
+internal import Settings
 internal import Synchronization
 internal import Testing
 
@@ -173,6 +176,27 @@ struct ModbusConnectionTests {
         #expect(connection.ask(request).status == SampleStatus.disconnected)
         #expect(connection.ask(request).bytes == [0, 3, 0, 4])
         connection.close()
+    }
+
+    /// A gateway says at once that it does not reach a device: that is not how fast the device is.
+    @Test(arguments: [(UInt8(11), Int64(1_500)), (10, 1_500), (2, 500)])
+    func gatewaysTeachNoTimeouts(code: UInt8, milliseconds: Int64) throws {
+        let server = try ScriptedServer([.exception(code), .exception(code)])
+        let file = Workplace.root + "/firmware-profiles/eastron/sdm120.yaml"
+        let meter = ConfiguredMeter(
+            index: 0, id: Identifier("m")!, profile: try Profile(try SettingsFile.load(path: file)), unit: 7,
+            endpoint: "x", quantities: [], interval: 1_000, identityInterval: 60_000)
+        var line = BusLine(
+            BusPlan(
+                number: 0, endpoint: .tcp(host: "127.0.0.1", port: server.port), timing: BusTiming(), meters: [meter],
+                boundary: 60_000, readsAtOnce: false))
+        // The first answer of a connection teaches nothing at all.
+        for _ in 0..<2 {
+            let answer = line.ask(request)
+            #expect(answer.status == UInt64(code))
+        }
+        #expect(line.timeout(of: 7)?.milliseconds == milliseconds)
+        line.close()
     }
 
     @Test func nobodyThere() throws {

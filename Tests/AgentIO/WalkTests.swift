@@ -122,6 +122,42 @@ private final class TCPDevices: Sendable {
         }
     }
 
+    /// It answers every question, and lacks the model that its profile reads: `status` says so.
+    @Test func aDeviceWithoutTheModelIsSaid() throws {
+        let devices = Devices()
+        let gateway = try TCPDevices(devices)
+        let file = Workplace.root + "/firmware-profiles/sunspec/meter-203.yaml"
+        let meter = ConfiguredMeter(
+            index: 0, id: Identifier("m-0")!, profile: try Profile(try SettingsFile.load(path: file)), unit: 1,
+            endpoint: "x", quantities: [.activeExport], interval: 1_000, identityInterval: 3_600_000)
+        let plan = BusPlan(
+            number: 0, endpoint: .tcp(host: "127.0.0.1", port: gateway.port), timing: BusTiming(), meters: [meter],
+            boundary: 60_000, readsAtOnce: false)
+        let clock = try MachineClock(house: .real)
+        let recorder = Recorder(clock: clock, meters: [1])
+        let board = StatusBoard(recorder: recorder, buses: [plan])
+        let asks = Mailbox<PersonAsk>(itemsMax: 1)
+        let thread = try WorkerThread("walks") {
+            var runner = BusRunner(plan: plan, recorder: recorder, clock: clock, stop: asks)
+            runner.run()
+        }
+        defer {
+            asks.close()
+            thread.join()
+            gateway.close()
+        }
+        let deadline = steadyNanoseconds() + 60_000_000_000
+        while !board.wrong.contains(where: {
+            $0.hasPrefix("meter m-0 answers and is not read: the device has no SunSpec model 203")
+        }) {
+            guard steadyNanoseconds() < deadline else { throw KitError("never: \(board.wrong)") }
+            sleepUntil(steadyNanoseconds() + 50_000_000)
+        }
+        // A reload begins the bus anew, perhaps with another meter in its place.
+        recorder.open(bus: 0, meters: 1)
+        #expect(!board.wrong.contains { $0.hasPrefix("meter") })
+    }
+
     @Test(arguments: [(Way.tcp, 2), (.tcp, 12), (.tcp, 60), (.serial, 12)]) func silentDevicesCostNoReads(
         way: Way, silent: Int
     ) throws {
