@@ -261,16 +261,17 @@ enum ConsolePage {
         return "\(day)\u{00A0}\(months[month - 1]) \(String(text[11...15]))"
     }
 
+    /// By scalars: a `<` with a mark before or after it is one character, and no `<` among characters.
     static func escape(_ text: String) -> String {
         var escaped = ""
-        for character in text {
-            switch character {
+        for scalar in text.unicodeScalars {
+            switch scalar {
             case "&": escaped += "&amp;"
             case "<": escaped += "&lt;"
             case ">": escaped += "&gt;"
             case "\"": escaped += "&quot;"
             case "'": escaped += "&#39;"
-            default: escaped.append(character)
+            default: escaped.unicodeScalars.append(scalar)
             }
         }
         return escaped

@@ -86,6 +86,9 @@ enum ConsolePlots {
         return window.id + ": " + parts.joined(separator: ", ")
     }
 
+    /// What the plot of power goes back, ms.
+    static let powerSpan: Int64 = 2 * 86_400_000
+
     /// The revenue meter's power as an area over time.
     static func power(_ model: ConsoleModel) -> String {
         guard let first = model.power.first?.at, let last = model.power.last?.at, last > first else {

@@ -54,7 +54,7 @@ struct GatewayBoard {
             gateway.lastRecordAt = content.clock.utc
             switch content.body {
             case .birth(let birth): gateway.begin(birth, profiles)
-            case .readings(let readings): gateway.take(readings, content.clock)
+            case .readings(let readings): gateway.take(readings, content.clock, receivedAt: record.receivedAt)
             case .note(let note): gateway.take(note, content.clock)
             case .skip, .key: break
             }
@@ -105,30 +105,38 @@ extension GatewayBoard.Gateway {
         } catch { return }
     }
 
-    fileprivate mutating func take(_ body: Readings, _ clock: RecordClock) {
+    fileprivate mutating func take(_ body: Readings, _ clock: RecordClock, receivedAt: UTCInstant) {
         readings += UInt64(body.samples.count)
         for sample in body.samples where sample.status == SampleStatus.good {
             guard let (index, decoder) = decoders[sample.read] else { continue }
             let uptime = Int64(clamping: body.base) &+ Int64(clamping: sample.dt)
             let at = UTCInstant(
                 milliseconds: clock.utc.milliseconds &- Int64(clamping: clock.uptimeMilliseconds) &+ uptime)
-            for decoded in decoder.decode(sample.words) { meters[index].take(decoded, at) }
+            for decoded in decoder.decode(sample.words) { meters[index].take(decoded, at, receivedAt: receivedAt) }
         }
     }
 }
 
 extension GatewayBoard.Meter {
-    fileprivate mutating func take(_ decoded: ReadDecoder.Decoded, _ at: UTCInstant) {
+    /// How far ahead of its receipt a reading may be to stand in a plot, ms: a clock may not be further off.
+    private static let aheadMax: Int64 = 300_000
+
+    fileprivate mutating func take(_ decoded: ReadDecoder.Decoded, _ at: UTCInstant, receivedAt: UTCInstant) {
         switch decoded.value {
         case .counter(let count):
             guard decoded.obis == .activeExport, let value = count.energy() else { return }
             energy = (decoded.obis, value)
             readAt = at
         case .gauge(let gauge):
-            guard decoded.obis == .activePower, let whole = gauge.floored(to: Rational.one) else { return }
-            watts = whole
+            guard decoded.obis == .activePower else { return }
+            // What no plant has is no figure: words in a wrong order may say anything, and pages compute with it.
+            watts = gauge.floored(to: Rational.one).flatMap {
+                $0.magnitude <= HouseBounds.wattsMax.magnitude ? $0 : nil
+            }
+            guard let watts else { return }
             readAt = at
-            add(power: whole, at)
+            // One that is ahead would keep all that come after it out.
+            if at <= receivedAt + Self.aheadMax { add(power: watts, at) }
         case .notAvailable: break
         }
     }

@@ -140,7 +140,10 @@ extension House {
             revenue.contains($0.id)
         }) {
             // OBIS 16.7.0 counts import as positive: what leaves the plant is negative.
-            model.power = meter.power.map { ConsoleModel.Power(at: $0.at, watts: -($0.sum / max(1, $0.count))) }
+            // A clock that was set has quarter hours of 1970 before it: a plot over all of that is no plot.
+            model.power = meter.power.filter { now() - $0.at <= ConsolePlots.powerSpan }.map {
+                ConsoleModel.Power(at: $0.at, watts: -($0.sum / max(1, $0.count)))
+            }
         }
         return model
     }
