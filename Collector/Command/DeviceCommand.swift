@@ -153,7 +153,7 @@ struct RevokeDevice: AsyncParsableCommand {
         commandName: "revoke", abstract: "Ends every key and claim of a gateway, at once.",
         discussion: """
             One person's key, or a root key, is enough. Its broker session is ended, its records are not taken any more; what was
-            taken stays. To let the gateway come back: `device claim`, then `kilomint-agent enroll --replace` there.
+            taken stays. To let the gateway come back: `device claim`, and there another `key`, `kilomint-agent init` and `enroll`.
             """)
 
     @Argument(help: "gateway id") var gateway: String

@@ -19,7 +19,7 @@ import Quantities
 struct YardGateway {
     let gateway: Identifier
     let stream: StreamID
-    let key: PrivateKey
+    var key: PrivateKey
     let profiles: ProfileShelf
     private(set) var sequence: UInt64 = 0
     private(set) var previous = Digest.zero

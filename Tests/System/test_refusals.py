@@ -111,6 +111,24 @@ class Refusals(unittest.TestCase):
             self.assertIn("two boxes sign with its key", device["reason"])
             self.assertIn("two boxes sign with its key", one.request("/devices")[1].decode())
             self.assertEqual(one.verify().returncode, 0)
+            self.another_key_decides(one)
+
+    def another_key_decides(self, one):
+        """What the page says to do: the right box gets another key, while the copy runs on."""
+        one.end("agent")
+        text = (one.dir / "agent.yaml").read_text()
+        (one.dir / "agent.yaml").write_text(text.replace("keys/gateway.pem", "keys/another.pem"))
+        one.enrol_gateway()
+        one.run_one("agent")
+
+        def device():
+            return next(each for each in one.get("/v1/devices")["items"] if each["gateway"] == GATEWAY)
+
+        one.until("nobody to be waited for", lambda: device()["reason"] is None and device()["state"] == "alive", 90)
+        streams = next(each for each in one.get("/v1/gateways")["items"] if each["gateway"] == GATEWAY)["streams"]
+        self.assertIsNone(streams[-1]["hold"])
+        self.assertGreater(streams[-1]["through"], 1)
+        self.assertEqual(one.verify().returncode, 0)
 
     def test_a_broker_or_a_gateway_of_another_ca(self):
         with RefusalHouse() as one:

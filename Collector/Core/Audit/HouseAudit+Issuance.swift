@@ -139,8 +139,8 @@ extension HouseAudit {
         let held = intakeHeld()
         for site in registry.plant(at: window.cut.start).sites where entities.contains(site.entity.id) {
             let disputed = site.gateways.first { gateway in
-                guard let state = held.gateway(gateway.id) else { return false }
-                return state.births.contains { [.forked, .cloned].contains(state.hold($0, .max)) }
+                let keys = registry.gatewayKeys(gateway.id, at: window.cut.end)
+                return held.gateway(gateway.id)?.isDisputed(keys) ?? false
             }
             if let disputed { return "two histories of \(disputed.id) waited for a person" }
         }

@@ -36,7 +36,8 @@ package enum HoldReason: String, Hashable, Sendable, CaseIterable {
         case .windowBound: "dispute the released output; a correction is a line of a later window"
         case .watermarkStall: "bring the entity's late gateways up to date; its days settle in a later window"
         case .policyVersionConflict: "cut the window again under the manifest in force at its start"
-        case .streamForked: "decide the fork of the gateway's stream"
+        case .streamForked:
+            "find the copy of the gateway; the right box gets another `key`: kilomint-agent init, device claim, kilomint-agent enroll"
         case .notSealed: "wait for the seal, or look at the collector's log"
         case .replayPending: "replay the window: POST /replay/{window}"
         case .digestMismatch: "compare the replays' checkpoint segments, repair, recompute and seal again"

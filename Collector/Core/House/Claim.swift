@@ -81,7 +81,8 @@ extension BindingRefusal: CustomStringConvertible {
         case .requestOfOtherGateway: "the request's common name is not the gateway's id: make it for this gateway"
         case .requestSignatureWrong: "the request is not signed by its own P-256 or Ed25519 key: make it again"
         case .keyTaken: "this key belongs to somebody else: make a new key"
-        case .keyRevoked: "this key is revoked: make a new key (kilomint-agent enroll --replace)"
+        case .keyRevoked:
+            "this key is revoked for ever: name another `key` in the gateway's configuration, then kilomint-agent init and enroll with this code"
         case .eventWrong: "it does not follow from its claim and request"
         }
     }

@@ -36,6 +36,15 @@ package struct GatewayKeys: Hashable, Sendable {
         return vouched.receivedAt < vouchedFrom
     }
 
+    /// Whether the key that signs from there on signs nothing any more.
+    func isRevoked(_ period: StreamState.KeyPeriod, in gateway: GatewayState) -> Bool {
+        let known = keys.map(\.spki) + gateway.vouchedKeys.map(\.spki)
+        guard let spki = period.spki ?? known.first(where: { KeyID.kid(ofSPKI: $0) == period.kid }) else {
+            return false
+        }
+        return isRevoked(spki, in: gateway)
+    }
+
     /// Whether its certificate counts: it may open a stream, or it is asked with for the certificate of the key that took its
     /// place. Not for a revoked one, which is asked for before.
     package func mayEnrol(_ spki: [UInt8], in gateway: GatewayState?) -> Bool {

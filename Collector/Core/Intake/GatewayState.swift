@@ -55,6 +55,17 @@ package struct GatewayState: Hashable, Sendable {
         }
     }
 
+    /// Whether two histories of it wait for a person. One who revoked or replaced its keys has decided: nobody goes on with
+    /// either history, and what is held of them stays held.
+    ///
+    /// - Parameter keys: nil when it was not registered at the instant that is asked for.
+    package func isDisputed(_ keys: GatewayKeys?) -> Bool {
+        births.contains { id in
+            guard let stream = streams[id], [.forked, .cloned].contains(hold(id, .max)) else { return false }
+            return !stream.keys.allSatisfy { keys?.isRevoked($0, in: self) ?? false }
+        }
+    }
+
     /// Why the reading at this place is kept out of windows; nil when nothing speaks against it.
     package func hold(_ id: StreamID, _ sequence: UInt64) -> IntakeHold? {
         guard let stream = streams[id] else { return nil }

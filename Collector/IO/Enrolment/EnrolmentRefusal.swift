@@ -36,7 +36,9 @@ struct EnrolmentRefusal: Error, Hashable {
     )
     static let revoked = EnrolmentRefusal(
         status: .forbidden,
-        text: "this gateway's key is revoked: ask the operator for a claim code, then kilomint-agent enroll --replace")
+        text:
+            "this gateway's key is revoked for ever: to let this box back in name another `key` in its configuration, then kilomint-agent init and enroll with a new claim code"
+    )
     static let expiredTooLong = EnrolmentRefusal(
         status: .forbidden, text: "the certificate expired more than a year ago: enrol with a claim code")
 

@@ -138,8 +138,12 @@ extension House {
     /// Why nothing of it settles although it speaks, or who speaks in its name.
     private func dispute(_ gateway: Identifier, since: UTCInstant?, at instant: UTCInstant) -> String? {
         var reasons: [String] = []
-        if isDisputed(gateway) {
-            reasons.append("two boxes sign with its key: find the copy; nothing settles until a person decides")
+        if isDisputed(gateway, at: instant) {
+            reasons.append(
+                """
+                two boxes sign with its key: find the copy; nothing settles until the right one has another `key` \
+                (kilomint-agent init, a new claim, kilomint-agent enroll)
+                """)
         }
         // A key bound or named since then is somebody's answer to it.
         if let tried = supersededAt[gateway], instant < tried + Self.supersededShownFor,

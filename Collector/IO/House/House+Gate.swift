@@ -49,19 +49,18 @@ extension House {
         let plant = state.registry.plant(at: window.cut.start)
         for site in plant.sites where window.cut.entities.contains(where: { $0.entity == site.entity.id }) {
             if !settled.contains(site.entity.id) { conditions.stalled += site.entity.shares.map(\.principal) }
-            if site.gateways.contains(where: { isDisputed($0.id) }) { conditions.forked.append(site.entity.id) }
+            if site.gateways.contains(where: { isDisputed($0.id, at: window.cut.end) }) {
+                conditions.forked.append(site.entity.id)
+            }
         }
         conditions.stalled = Array(Set(conditions.stalled)).sorted()
         return conditions
     }
 
-    /// Whether two histories of a gateway wait for a person.
-    func isDisputed(_ gateway: Identifier) -> Bool {
-        guard let state = intake.gateway(gateway) else { return false }
-        return state.births.contains { stream in
-            let hold = state.hold(stream, .max)
-            return hold == .forked || hold == .cloned
-        }
+    /// Whether two histories of a gateway wait for a person, or did at `instant`. A window that ended before a person decided may
+    /// have readings of either.
+    func isDisputed(_ gateway: Identifier, at instant: UTCInstant) -> Bool {
+        intake.gateway(gateway)?.isDisputed(state.registry.gatewayKeys(gateway, at: instant)) ?? false
     }
 
     /// The credits of a window's issuances. Their ids come from the issuances, so none is credited twice.
