@@ -83,6 +83,27 @@ struct EnrolmentTests {
         try await yard.close(house)
     }
 
+    /// A key that a key record named stands in no registration: it does not come back either.
+    @Test func aRevokedKeyThatARecordNamedIsNotBoundAgain() async throws {
+        let yard = try HouseYard()
+        let (key, house) = (yard.key("stranger"), try await yard.open())
+        var gateway = YardGateway(yard)
+        _ = await house.deliver(try gateway.bear() + [gateway.sign(.key(key.publicKey.spki), at: anchor)])
+        try await house.requireKey(key.publicKey.spki, of: Self.gateway)
+        _ = try await house.take(
+            registration: try document(
+                yard, .revocation(Revocation(gateway: Self.gateway, reason: "stolen")), by: ["person-b"]))
+        yard.set(anchor + hour)
+        try await claim(yard, house)
+        await #expect(throws: EnrolmentRefusal(.keyRevoked)) {
+            try await house.enrol(Self.gateway, secret: Self.secret, request: request(key))
+        }
+        let fresh = try PrivateKey.generate(.es256)
+        #expect(
+            try await house.enrol(Self.gateway, secret: Self.secret, request: request(fresh)) == fresh.publicKey.spki)
+        try await yard.close(house)
+    }
+
     @Test func aCertificateThatExpiredLongAgoDoesNotComeBack() async throws {
         let yard = try HouseYard()
         let (key, house) = (yard.key("gateway"), try await yard.open())
@@ -101,6 +122,23 @@ struct EnrolmentTests {
             try await house.renew(
                 Self.gateway, key: key.publicKey.spki, request: request(yard.key("stranger")), isExpired: true)
         }
+        try await yard.close(house)
+    }
+
+    /// Secret and request of a used claim stand in the Journal: who sends them again does not use up the key's renewals.
+    @Test func aClaimsAnswerIsNotGivenForEver() async throws {
+        let yard = try HouseYard()
+        let (kid, house) = (yard.key("gateway").kid, try await yard.open())
+        let end = await house.realTime() + day
+        for number in 1...IssuedCertificate.perClaimMax {
+            try await house.requireRoom(Self.gateway, kid, isClaimed: true)
+            await house.note(
+                IssuedCertificate(serial: String(number + 15, radix: 16), kid: kid, notAfter: end), to: Self.gateway)
+        }
+        await #expect(throws: EnrolmentRefusal.tooManyCertificates) {
+            try await house.requireRoom(Self.gateway, kid, isClaimed: true)
+        }
+        try await house.requireRoom(Self.gateway, kid, isClaimed: false)
         try await yard.close(house)
     }
 

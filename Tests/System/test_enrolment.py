@@ -3,6 +3,8 @@
 import base64
 import pathlib
 import shlex
+import socket
+import ssl
 import sys
 import time
 import unittest
@@ -171,12 +173,33 @@ class Enrolment(unittest.TestCase):
             self.assertIn(429, seen)
             # Not even the right secret now: the bucket is empty, or the claim is locked.
             self.assertIn(one.enrol(request, secret)[0], (429, 403))
+            # Who keeps asking on one connection is cut too: a few of them would keep all others out.
+            self.endless_ones_are_cut(one)
             # A slow client is cut, and others are served meanwhile.
             slow = house.socket.create_connection(("127.0.0.1", one.ports["enrolment"]))
             self.assertEqual(one.est("/cacerts")[0], 200)
             slow.settimeout(30)
             self.assertEqual(slow.recv(1), b"")
             slow.close()
+
+    def endless_ones_are_cut(self, one):
+        context = ssl.create_default_context(cafile=one.ca / "ca.pem")
+        ask = b"GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        plain = socket.create_connection(("127.0.0.1", one.ports["enrolment"]), timeout=30)
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as line:
+            answers, end = 0, time.monotonic() + 120
+            try:
+                while time.monotonic() < end:
+                    line.sendall(ask)
+                    if not line.recv(65536):
+                        break
+                    answers += 1
+                    time.sleep(1)
+                else:
+                    self.fail("one connection was served for two minutes")
+            except (ConnectionError, ssl.SSLError):
+                pass  # Cut in the middle of something.
+        self.assertGreater(answers, 1)
 
     def test_persons_sign_in_different_places(self):
         with EnrolHouse() as one:

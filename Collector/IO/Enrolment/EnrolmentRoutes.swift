@@ -50,7 +50,7 @@ struct EnrolmentRoutes: Sendable {
             let body = try await Self.body(request)
             let key = try await house.enrol(gateway, secret: secret, request: try Self.decoded(body))
             await letIn(gateway)
-            return try await certificate(gateway, key)
+            return try await certificate(gateway, key, isClaimed: true)
         }
         est.post("simplereenroll") { request, context in
             let (gateway, key) = try await peer(context)
@@ -164,8 +164,10 @@ struct EnrolmentRoutes: Sendable {
 
     // MARK: - Answers
 
-    private func certificate(_ gateway: Identifier, _ key: [UInt8]) async throws -> Response {
-        try await house.requireRoom(gateway, KeyID.kid(ofSPKI: key))
+    private func certificate(
+        _ gateway: Identifier, _ key: [UInt8], isClaimed: Bool = false
+    ) async throws -> Response {
+        try await house.requireRoom(gateway, KeyID.kid(ofSPKI: key), isClaimed: isClaimed)
         let now = await house.realTime()
         let issued = try authority.issueClient(
             gateway.text, spki: key, lifetime: configuration.certificateLifetime, now: now)

@@ -18,6 +18,9 @@ enum EnrolmentServer {
     static let headersMax = 32
     /// Without a whole request header for so long a connection is cut.
     static let idleTimeout: TimeAmount = .seconds(10)
+    /// A connection is cut after this, whatever it still asks: a few that never end would keep all others out. A gateway makes
+    /// one for each request.
+    static let connectionTime: TimeAmount = .seconds(30)
 
     static func make(
         _ configuration: EnrolmentConfiguration, _ house: House, _ logger: Logger,
@@ -29,6 +32,7 @@ enum EnrolmentServer {
         await house.prepareEnrolment(configuration, authority)
         let routes = EnrolmentRoutes(house: house, authority: authority, configuration: configuration)
         let http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionEnd(after: connectionTime)],
             idleTimeout: idleTimeout,
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: headerBytesMax, maxHeaderListSize: headerBytesMax, maxHeaderFieldCount: headersMax))
@@ -59,4 +63,21 @@ enum EnrolmentServer {
         tls.verifySignatureAlgorithms = [.ecdsaSecp256R1Sha256, .ed25519]
         return tls
     }
+}
+
+/// Ends its connection at a time, from the first byte of TLS on.
+private final class ConnectionEnd: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    private let time: TimeAmount
+    private var end: Scheduled<Void>?
+
+    init(after time: TimeAmount) { self.time = time }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let channel = context.channel
+        end = context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end?.cancel() }
 }

@@ -12,6 +12,9 @@ internal import Quantities
 struct IssuedCertificate: Hashable, Sendable {
     /// Of one key that have not ended: a renewal comes at half of a certificate's life, so there are two or three.
     static let perKeyMax = 64
+    /// Of those, before a claim's answer is given no more: secret and request stand in the Journal, where others read them and
+    /// could use up what the gateway needs for its renewals.
+    static let perClaimMax = 32
     /// Bytes of a gateway's file that are read.
     static let fileBytesMax = 1 << 20
 
@@ -67,10 +70,13 @@ extension House {
     func issued(to gateway: Identifier) -> IssuedCertificate? { certificates(of: gateway).last }
 
     /// A key may not have so many that some would be forgotten before they end.
-    func requireRoom(_ gateway: Identifier, _ kid: [UInt8]) throws(EnrolmentRefusal) {
+    ///
+    /// - Parameter isClaimed: who asks has shown a claim's secret, and not that it has the key.
+    func requireRoom(_ gateway: Identifier, _ kid: [UInt8], isClaimed: Bool) throws(EnrolmentRefusal) {
         let now = realTime()
         let count = certificates(of: gateway).count { $0.kid == kid && now < $0.notAfter }
-        guard count < IssuedCertificate.perKeyMax else { throw .tooManyCertificates }
+        let most = isClaimed ? IssuedCertificate.perClaimMax : IssuedCertificate.perKeyMax
+        guard count < most else { throw .tooManyCertificates }
     }
 
     private func certificates(of gateway: Identifier) -> [IssuedCertificate] {
@@ -106,6 +112,8 @@ extension House {
         let uptime = SystemClock.uptime()
         guard uptime >= revocations.askAt else { return }
         revocations.askAt = uptime + WrittenRevocations.askedEvery
+        // A copy of before would take off who was revoked since: the list stays as it is.
+        guard isWhole else { return }
         let now = realTime()
         let entries = revokedCertificates(now)
         guard entries != revocations.entries || now >= revocations.renewAt else { return }

@@ -21,12 +21,18 @@ extension House {
     /// - Returns: the key (SPKI) that a certificate may be made for.
     func enrol(_ gateway: Identifier, secret: String, request: [UInt8]) throws -> [UInt8] {
         try catchUp()
+        try requireWhole()
         let instant = decisionTime()
         let claim = try authenticate(gateway, secret: secret, at: instant)
         do {
             let bound = try state.registry.binding(
                 gateway, secret: secret, request: request, at: instant, check: isRawSigned)
             guard let bound else { return claim.boundKey ?? [] }
+            // A key that a key record named is in no registration: the registry does not know that it was ended.
+            let keys = state.registry.gatewayKeys(gateway, at: instant + 1)
+            guard keys?.isRevoked(bound.spki, in: intake.gateway(gateway)) != true else {
+                throw BindingRefusal.keyRevoked
+            }
             let draft = Event.keyBound(bound).draft(commandID: Registry.bindingCommand(claim: claim.id))
             // A crash after this line leaves the key bound and the gateway without an answer: it asks again.
             try append([draft], at: instant)
@@ -78,6 +84,7 @@ extension House {
     /// - Returns: the request's key.
     func renew(_ gateway: Identifier, key: [UInt8], request: [UInt8], isExpired: Bool) throws -> [UInt8] {
         try catchUp()
+        try requireWhole()
         let instant = decisionTime()
         let isKnown = state.registry.gateway(gateway, at: instant) != nil
         guard attempts.admit(isKnown ? gateway : nil, uptime: SystemClock.uptime(), isCertified: !isExpired) else {

@@ -29,6 +29,8 @@ extension House {
         let gateways = wantedGateways()
         // Asked fifty times a second: nothing is compared while nothing changed.
         if known.isIdle(uptime: uptime), wanted?.uptime == before { return nil }
+        // In a copy of before who was revoked since would be let in, and who came since be thrown out.
+        guard isWhole else { return nil }
         defer { noteRosterTrouble() }
         return roster?.next(wanted: gateways, uptime: uptime)
     }

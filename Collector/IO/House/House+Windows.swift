@@ -50,6 +50,20 @@ extension House {
         return true
     }
 
+    /// Whose key counts is said by the whole Journal and the whole Evidence log alone: a copy of before does not know who
+    /// was revoked since, nor who came.
+    func requireWhole() throws(LogError) {
+        for standing in [try stores.journal.standing(), try stores.evidence.standing()] where standing != .current {
+            throw .behind(standing)
+        }
+    }
+
+    /// The same; a log that cannot be read is not whole.
+    var isWhole: Bool {
+        do throws(LogError) { try requireWhole() } catch { return false }
+        return true
+    }
+
     /// The oldest window that is not settled: its next step, done here if it is short.
     private func unfinished() throws -> HouseJob? {
         for window in state.windows.suffix(Self.unsettledMax) {
