@@ -52,7 +52,11 @@ struct AdmittedGateway: Sendable {
                 note(.birthContradicts)
             }
         }
-        if case .skip(let skip) = stored.record.body { note(.recordsSkipped, skip.to &- place.sequence &+ 1) }
+        if case .skip(let skip) = stored.record.body {
+            // One that begins below what came counts for the rest alone.
+            let first = max(place.sequence, stream.through &+ 1)
+            if first <= skip.to { note(.recordsSkipped, skip.to - first + 1) }
+        }
         let step = stream.admit(stored.record, identity: stored.identity, mark: stream.mark(in: stored.record))
         streams[place.stream] = stream
         for (kind, count) in step.findings { note(kind, count) }

@@ -41,6 +41,8 @@ struct AdmittedStream: Sendable {
     /// Meter index of the latest birth → meter; only looked up.
     var meters: [UInt64: Identifier] = [:]
     private let id: StreamID
+    /// The last number that came or that a skip stands for.
+    private(set) var through: UInt64 = 0
     private var boot: [UInt8] = []
     private var untimed: [Untimed] = []
     private var untimedMarks: [UntimedMark] = []
@@ -55,6 +57,8 @@ struct AdmittedStream: Sendable {
         _ record: Record, identity: Digest, mark: (uptime: UInt64, mark: MeterMark)? = nil
     ) -> Step {
         var step = Step()
+        through = max(through, record.place.sequence)
+        if case .skip(let skip) = record.body { through = max(through, skip.to) }
         if record.clock.boot != boot {
             // The boot before is over: what waited for its time gets none.
             if !untimed.isEmpty { step.findings.append((.timeUncertain, UInt64(untimed.count))) }

@@ -126,6 +126,11 @@ struct MarkedMeters: Sendable {
         }.map(\.input).sorted(by: CommissioningInput.isOrdered)
     }
 
+    /// Whether it was made at the meter's gateway.
+    func isCommissioning(_ input: CommissioningInput, of meter: Meter) -> Bool {
+        commissionings[Place(gateway: meter.gateway, meter: meter.id)]?.contains { $0.input == input } ?? false
+    }
+
     /// Who else has the device that the meter's own births name: the same serial, and the same model where both tell one.
     func claims(
         on meter: Meter, after: UTCInstant?, through: UTCInstant, isHeld: (Identifier, StreamID, UInt64) -> Bool

@@ -118,7 +118,10 @@ private struct CutBuilder {
 
     /// What happened to a revenue meter since the commissioning that its settled readings stand under.
     private mutating func mark(_ meter: Meter, _ standing: Standing, _ admission: Admission, _ span: EntitySpan) {
-        let inForce = standing.commissioned(meter.id)
+        // Another gateway's commissioning says nothing of what hangs on this one's line.
+        let inForce = standing.commissioned(meter.id).flatMap {
+            admission.marked.isCommissioning($0.commissioning, of: meter) ? $0 : nil
+        }
         if let inForce { commissioned.append(inForce) }
         let after = inForce?.commissioning.time
         commissionings += admission.marked.commissionings(

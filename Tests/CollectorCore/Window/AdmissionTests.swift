@@ -92,6 +92,24 @@ struct AdmissionTests {
         #expect(times(admission) == [60_000])
     }
 
+    /// One that begins below what came counts for what did not come.
+    @Test(arguments: [(2, 5, 2), (4, 5, 2), (1, 4, 1), (2, 3, 0), (5, 5, 1)] as [(UInt64, UInt64, UInt64)])
+    func aSkipCountsForWhatDidNotCome(from: UInt64, to: UInt64, lost: UInt64) {
+        var gateway = TestGateway()
+        gateway.bear(isCommissioned: false)
+        for minute in 1...2 as ClosedRange<Int64> { gateway.add([(anchor + minute * 60_000, 1, words(1))]) }
+        let last = gateway.records[2].record
+        let skip = Skip(
+            to: to, identity: .zero, reason: "deleted", firstClock: last.clock, lastClock: last.clock, losses: [])
+        let record = Record(
+            place: RecordPlace(gateway: gateway.gateway, stream: gateway.stream, sequence: from, previous: .zero),
+            clock: last.clock, completeThrough: last.completeThrough, body: .skip(skip))
+        var admission = gateway.admitted()
+        let findings = admission.admit(
+            StoredRecord(record: record, identity: .zero, receivedAt: anchor + day), clockError: 1000)
+        #expect(findings.map(\.count) == (lost == 0 ? [] : [lost]))
+    }
+
     @Test func whatIsHeldIsLeftOut() {
         var gateway = TestGateway()
         gateway.bear(isCommissioned: false)

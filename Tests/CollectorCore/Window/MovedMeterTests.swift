@@ -101,6 +101,33 @@ struct MovedMeterTests {
         #expect(window.outcome.verdicts.map(\.verifiedWattHours).max() == 12_000)
     }
 
+    /// Another gateway's line is another place: what was commissioned at the first says nothing of what hangs there.
+    @Test func aMeterBehindAnotherGatewayIsCommissionedAgain() throws {
+        var house = try Self.house()
+        try house.register(
+            .gateway(Gateway(id: id("gw-2"), entity: id("serf"), clockError: 1000)), from: anchor + day + 1)
+        let first = Self.gateway(days: 3).admitted()
+        var standing = Standing()
+        standing.settle(house.compute(0, first, standing).outcome.output)
+        try house.register(
+            .meter(
+                Meter(
+                    id: id("main"), vendor: "ABB", model: "B23", serial: "serial-main", gateway: id("gw-2"),
+                    profileName: "test/revenue", meterClass: .midMeter)), number: 2, from: anchor + day)
+        for isCommissioned in [false, true] {
+            var second = TestGateway("gw-2", stream: 2, bornAt: anchor + day)
+            second.bear(meters: ("main", "elsewhere"), interval: 3_600_000, isCommissioned: isCommissioned)
+            for hour in 1...24 as ClosedRange<Int64> {
+                second.add([(anchor + day + hour * 3_600_000, 1, Words.revenue(exported: 7400 + UInt64(hour) * 100))])
+            }
+            let window = house.compute(1, second.admitted(into: first), standing)
+            let moved = try #require(window.outcome.verdicts[0].days.first { $0.meteringPoint == id("serf-1") })
+            #expect(moved.findings.contains { $0.kind == .notCommissioned } == !isCommissioned)
+            #expect((moved.outcome == .verified) == isCommissioned)
+            #expect(try WindowInputs(segments: window.inputs.segments()) == window.inputs)
+        }
+    }
+
     /// One entity has settled all, the other nothing, and one gateway reads for both.
     @Test func nothingIsForgottenThatAnotherEntityNeeds() throws {
         var house = try Self.house()
