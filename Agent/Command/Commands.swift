@@ -66,22 +66,32 @@ enum Commands {
         case "meter": try meter(rest)
         case "report": try report(rest)
         case "key" where rest.first == "create": try createKey(Array(rest.dropFirst()))
+        case "key": throw Arguments.Wrong(description: "key needs one of: create")
+        case "config": throw Arguments.Wrong(description: "config needs one of: check, show, rollback")
         case let word?: throw Arguments.Wrong(description: "\(word) is not a command")
         }
     }
 
     static func settings(_ arguments: Arguments) throws -> AgentSettings {
-        try AgentSettings(try SettingsFile.load(path: try arguments.required("config")))
+        try AgentSettings(try SettingsFile.load(path: try Tool.path(arguments)))
     }
 
     private static func showConfiguration(_ words: [String]) throws {
         let arguments = try Arguments(words, options: ["config"], flags: ["origin"])
-        let sheet = try ConfigurationSheet(path: try arguments.required("config"))
+        let sheet = try ConfigurationSheet(path: try Tool.path(arguments))
         print(sheet.text(origin: arguments.has("origin")), terminator: "")
     }
 
     private static func checkConfiguration(_ words: [String]) throws {
-        let parts = try AgentParts(try settings(try Arguments(words, options: ["config"])))
+        let settings = try settings(try Arguments(words, options: ["config"]))
+        // As the guide has it: the file is written and looked at, then the key is made.
+        if Initialisation.lacksKey(settings) {
+            print(PlanTable(try AgentParts.buses(settings).1).text)
+            print("There is no gateway key yet: kilomint-agent init --config \(settings.file)")
+            print("The configuration is sound as far as it can be told without one.")
+            return
+        }
+        let parts = try AgentParts(settings)
         let trust = try parts.trust(believed: 0)
         _ = try parts.broker(session: 0, receipt: nil)
         print(PlanTable(parts.buses).text)
@@ -118,7 +128,9 @@ enum Commands {
         print(key.publicKey.spki.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
     }
 
+    /// To standard error, after what stands on standard output already.
     static func say(_ text: String) {
+        fflush(nil)
         let bytes = Array((text + "\n").utf8)
         _ = write(2, bytes, bytes.count)
     }

@@ -6,6 +6,7 @@ extension Commands {
     static func commission(_ words: [String]) throws {
         let names = ["meter", "serial", "import", "export", "name"]
         let arguments = try Arguments(words, options: ["config", "accept-difference"] + names)
+        _ = try arguments.required("meter")
         var values = Tool.values(arguments, names)
         values["accept"] = arguments.optional("accept-difference")
         try Tool.run(
@@ -17,6 +18,7 @@ extension Commands {
         guard words.first == "replace" else { throw Arguments.Wrong(description: "meter needs one of: replace") }
         let names = ["meter", "serial", "import", "export", "name"]
         let arguments = try Arguments(Array(words.dropFirst()), options: ["config"] + names, flags: ["old", "new"])
+        _ = try arguments.required("meter")
         guard arguments.has("old") != arguments.has("new") else {
             throw Arguments.Wrong(description: "meter replace needs --old (before the exchange) or --new (after it)")
         }

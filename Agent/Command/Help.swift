@@ -35,7 +35,7 @@ enum Help {
           kilomint-agent meter replace               before and after a meter is exchanged
           kilomint-agent report                      one page to hand over
           kilomint-agent shadow                      whether second profiles agree with the first
-              These ask the running agent and stop nothing: kilomint-agent help COMMAND explains them.
+              These ask the running agent and stop nothing.
           kilomint-agent key create --store FILE|pkcs11:...|tpm2:HANDLE [--module PATH] [--pin-file PATH]
                                      [--device PATH] [--algorithm es256|ed25519]
                                                      make the gateway's key (mode 0600), print its public half
@@ -43,6 +43,9 @@ enum Help {
           kilomint-agent profile show FILE           print a profile as a table
           kilomint-agent profile test PATH...        run the frames beside profiles
           kilomint-agent version
+          kilomint-agent help COMMAND                explains a command; so does COMMAND --help
+
+        Where --config is left out it is /etc/kilomint/agent.yaml, but not for run.
 
         First steps:
           1. Write the configuration: Agent/Command/sample.yaml explains every key.

@@ -5,7 +5,7 @@ extension Help {
     /// The page of a command; where there is none, the overview.
     static func of(_ command: String) throws -> String {
         if let page = pages.first(where: { $0.command == command }) { return page.text }
-        let overview = ["run", "init", "config", "key", "profile", "version", "help"]
+        let overview = ["run", "version", "help"]
         guard overview.contains(command) else {
             throw Arguments.Wrong(
                 description: "\(command) has no page; these have: \(pages.map(\.command).joined(separator: ", "))")
@@ -13,11 +13,12 @@ extension Help {
         return text
     }
 
-    private static let pages: [(command: String, text: String)] = [
-        ("status", status), ("watch", watch), ("read", read), ("identify", identify), ("scan", scan),
-        ("plan", plan), ("spool", spool), ("shadow", shadow), ("doctor", doctor), ("commission", commission),
-        ("meter", meter), ("report", report),
-    ]
+    private static let pages: [(command: String, text: String)] =
+        [
+            ("status", status), ("watch", watch), ("read", read), ("identify", identify), ("scan", scan),
+            ("plan", plan), ("spool", spool), ("shadow", shadow), ("doctor", doctor), ("commission", commission),
+            ("meter", meter), ("report", report),
+        ] + setup
 
     private static let throughAgent = """
         --config FILE names the agent (default /etc/kilomint/agent.yaml if it is there).
@@ -26,7 +27,7 @@ extension Help {
         """
 
     private static let endpoint = """
-          --endpoint tcp:HOST:PORT      Modbus TCP; port 502 unless named; [IPv6] in brackets
+          --endpoint tcp:HOST:PORT      Modbus TCP; port 502 unless named; or [IPv6]
           --endpoint rtu_tcp:HOST:PORT  RTU frames through a serial server
           --endpoint rtu:DEVICE         a serial line:
               --baud 19200  --parity even|none|odd  --stop-bits 1|2
@@ -100,7 +101,7 @@ extension Help {
         """
 
     private static let plan = """
-        kilomint-agent plan --config FILE
+        kilomint-agent plan [--config FILE]
 
         What a configuration costs: requests and time on each bus, MB a month to send,
         MB a day written to flash, days that the spool lasts without the collector.
@@ -142,7 +143,7 @@ extension Help {
         """
 
     private static let commission = """
-        kilomint-agent commission --config FILE --meter ID --serial S
+        kilomint-agent commission [--config FILE] --meter ID --serial S
             [--import KWH] [--export KWH] --name WHO
 
         Compares a meter's display with its registers and signs that they agree.
@@ -150,17 +151,17 @@ extension Help {
         """
 
     private static let meter = """
-        kilomint-agent meter replace --config FILE --meter ID --old
+        kilomint-agent meter replace [--config FILE] --meter ID --old
             [--serial S --import KWH --export KWH]
           Before a meter is exchanged: its last values; typed where it is dead.
 
-        kilomint-agent meter replace --config FILE --meter ID --new --serial S
-            --name WHO
+        kilomint-agent meter replace [--config FILE] --meter ID --new
+            --serial S --name WHO
           After it: the first values of the new one, signed with the last.
         """
 
     private static let report = """
-        kilomint-agent report --config FILE
+        kilomint-agent report [--config FILE]
 
         One page to hand over: gateway, meters, commissioning, plan, doctor.
         """

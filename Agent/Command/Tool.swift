@@ -22,14 +22,26 @@ enum Tool {
         return values
     }
 
-    /// The configuration: the one that is named, or the usual one where it is.
-    static func settings(_ arguments: Arguments, isNeeded: Bool) throws -> AgentSettings? {
-        if let path = arguments.optional("config") { return try AgentSettings(try SettingsFile.load(path: path)) }
-        if access(configurationDefault, R_OK) == 0 {
-            return try AgentSettings(try SettingsFile.load(path: configurationDefault))
+    /// The configuration's path: the one that is named, or the usual one where it is.
+    static func path(_ arguments: Arguments) throws(Arguments.Wrong) -> String {
+        if let path = arguments.optional("config") { return path }
+        guard access(configurationDefault, F_OK) == 0 else {
+            throw Arguments.Wrong(description: "--config is missing, and there is no \(configurationDefault)")
         }
-        if isNeeded { throw Arguments.Wrong(description: "--config is missing") }
-        return nil
+        return configurationDefault
+    }
+
+    /// The configuration. Who can do without one is told, and goes on, where the usual one is not filled in yet or not
+    /// theirs to read: devices are looked for before there is anything to write into it.
+    static func settings(_ arguments: Arguments, isNeeded: Bool) throws -> AgentSettings? {
+        guard !isNeeded, arguments.optional("config") == nil else {
+            return try AgentSettings(try SettingsFile.load(path: try path(arguments)))
+        }
+        guard access(configurationDefault, F_OK) == 0 else { return nil }
+        do throws(SettingsError) { return try AgentSettings(try SettingsFile.load(path: configurationDefault)) } catch {
+            Commands.say("Without a configuration, for \(error)")
+            return nil
+        }
     }
 
     /// Runs a verb and hands on its lines.

@@ -15,8 +15,10 @@ extension Commands {
     static func identify(_ words: [String]) throws {
         let names = line + ["meter", "unit", "profiles"]
         let arguments = try Arguments(words, options: ["config"] + names)
-        let settings = try Tool.settings(
-            arguments, isNeeded: arguments.optional("meter") != nil || arguments.optional("profiles") == nil)
+        guard arguments.optional("meter") != nil || arguments.optional("endpoint") != nil else {
+            throw Arguments.Wrong(description: "--meter ID or --endpoint PLACE is missing")
+        }
+        let settings = try Tool.settings(arguments, isNeeded: arguments.optional("meter") != nil)
         try Tool.show(ControlRequest("identify", Tool.values(arguments, names)), settings)
     }
 

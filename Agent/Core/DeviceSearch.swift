@@ -143,7 +143,8 @@ extension DeviceSearch {
         package fileprivate(set) var texts: [Identity.Role: String] = [:]
 
         /// How sure one may be.
-        package var words: String { score >= 100 ? "likely" : score >= 40 ? "plausible" : "possible" }
+        package var words: String { score >= 100 ? "likely" : isPlausible ? "plausible" : "possible" }
+        package var isPlausible: Bool { score >= 40 }
 
         fileprivate mutating func count(_ points: Int, _ reason: String) {
             score += points

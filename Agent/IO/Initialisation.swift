@@ -23,6 +23,19 @@ package struct Initialisation: Sendable {
         publicKey = parts.keys.inForce(settings).publicKey
     }
 
+    /// Whether there is no key yet, and ``init(_:log:)`` would make one.
+    package static func lacksKey(_ settings: AgentSettings) -> Bool {
+        guard let path = settings.key.path, !isThere(path) else { return false }
+        // Two names: a key that is being changed may have only the second.
+        do throws(KeyError) { _ = try KeyRing(settings.key) } catch { return isLacking(path, error) }
+        return false
+    }
+
+    private static func isLacking(_ path: String, _ error: KeyError) -> Bool {
+        guard case .file(action: "open", path: _, reason: _) = error else { return false }
+        return !isThere(path)
+    }
+
     /// Whether the spool is there; not whether the key can be read.
     package static func isDone(_ settings: AgentSettings) -> Bool { isThere(Spool.file(settings.spool.path)) }
 
@@ -30,9 +43,9 @@ package struct Initialisation: Sendable {
     package static func makeKey(_ settings: AgentSettings) throws -> Bool {
         do throws(KeyError) { _ = try KeyRing(settings.key) } catch {
             // Anything but "no such file" is a key that a person has to look at. In a token or TPM `key create` makes one.
-            guard case .file(action: "open", path: _, reason: _) = error, let path = settings.key.path,
-                !Self.isThere(path)
-            else { throw settings.error("key", settings.key.description, error.description) }
+            guard let path = settings.key.path, Self.isLacking(path, error) else {
+                throw settings.error("key", settings.key.description, error.description)
+            }
             do { _ = try PrivateKey.create(in: settings.key) } catch KeyError.exists {
                 return false  // Another init was faster.
             } catch {

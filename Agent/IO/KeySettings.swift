@@ -41,7 +41,10 @@ extension AgentParts {
     package static func keys(_ settings: AgentSettings) throws -> KeyRing {
         do throws(KeyError) { return try KeyRing(settings.key) } catch {
             if case .store(_, _, isPassing: true) = error { throw error }
-            throw settings.error("key", settings.key.description, error.description)
+            throw settings.error(
+                "key", settings.key.description, error.description,
+                allowed: Initialisation.lacksKey(settings)
+                    ? "a key, which kilomint-agent init --config \(settings.file) makes" : nil)
         }
     }
 }

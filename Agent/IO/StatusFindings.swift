@@ -39,6 +39,8 @@ extension StatusBoard {
             ]
         }
         guard !now.isConnected else { return [] }
+        // What stands further down says how to enrol; there is no broker that could be wrong.
+        if now.enrolment.state == .missing { return ["not enrolled: nothing is sent; what is read is kept"] }
         let reason = now.evidence.reason
         return ["not connected to the broker\(reason.isEmpty ? "" : ": \(reason)"); what is read is kept"]
     }

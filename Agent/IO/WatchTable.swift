@@ -53,12 +53,13 @@ package struct WatchTable {
     ///   - lines: of the terminal; what does not fit is counted in the last one.
     package func screen(time: String, columns: Int, lines: Int) -> [String] {
         let columns = max(20, columns)
-        var screen = [Self.fit(title(time), columns), Self.fit(Self.header, columns)]
+        let form = Form(meter: min(16, rows.map(\.meter.count).max() ?? 0), isNarrow: columns < 80)
+        var screen = [Self.fit(title(time), columns), Self.fit(form.header, columns)]
         let room = max(1, lines - screen.count)
         let shown = rows.count > room ? room - 1 : rows.count
         for row in rows.prefix(shown) {
-            let note = row.meter.isEmpty ? row.note ?? "" : Self.padded(row.meter, 16) + " " + (row.note ?? "")
-            screen.append(Self.fit(row.fields.map { Self.line(meter: row.meter, $0) } ?? note, columns))
+            let note = row.meter.isEmpty ? row.note ?? "" : form.meter(row.meter) + (row.note ?? "")
+            screen.append(Self.fit(row.fields.map { form.line(meter: row.meter, $0) } ?? note, columns))
         }
         if shown < rows.count {
             screen.append(Self.fit("… \(rows.count - shown) more lines: --meter ID chooses", columns))
@@ -73,26 +74,44 @@ package struct WatchTable {
             + "spool \(head.optional("spool") ?? "0") %  (Ctrl-C ends)"
     }
 
-    private static let header = row("METER", "QUANTITY", "VALUE", "UNIT", "AGE", "ANSWER", "STATUS")
+    /// How wide the columns are. A terminal of less than 80 has the meters' column as wide as its names, no time taken, and
+    /// why there is no value in the value's own place, or an old one in brackets: the last column may not be seen.
+    private struct Form {
+        let meterWidth: Int
+        let isNarrow: Bool
 
-    private static func line(meter: String, _ fields: ControlRequest) -> String {
-        let status = UInt64(fields.optional("status") ?? "") ?? 0
-        // What does not answer keeps the value it had, at that value's age.
-        let age = (Int64(fields.optional("held_age") ?? fields.optional("age") ?? "") ?? 0) / 1_000
-        let value = fields.optional("held") ?? fields.optional("value") ?? ""
-        return row(
-            meter, fields.optional("obis") ?? "", value.hasPrefix("not available") ? "—" : value,
-            fields.optional("unit") ?? "", ageText(age), "\(fields.optional("took") ?? "0") ms",
-            status == SampleStatus.good && value.hasPrefix("not available")
-                ? String(value.dropFirst(15).dropLast()) : word(status))
-    }
+        init(meter: Int, isNarrow: Bool) {
+            meterWidth = isNarrow ? max(5, meter) : 16
+            self.isNarrow = isNarrow
+        }
 
-    private static func row(
-        _ meter: String, _ obis: String, _ value: String, _ unit: String, _ age: String, _ took: String,
-        _ status: String
-    ) -> String {
-        padded(meter, 16) + " " + padded(obis, 12) + padded(value, 15, isRight: true) + " " + padded(unit, 5)
-            + padded(age, 6, isRight: true) + padded(took, 9, isRight: true) + " " + status
+        var header: String { row("METER", "QUANTITY", "VALUE", "UNIT", "AGE", "ANSWER", "STATUS") }
+
+        func meter(_ text: String) -> String { padded(text, meterWidth) + " " }
+
+        func line(meter: String, _ fields: ControlRequest) -> String {
+            let status = UInt64(fields.optional("status") ?? "") ?? 0
+            // What does not answer keeps the value it had, at that value's age.
+            let age = (Int64(fields.optional("held_age") ?? fields.optional("age") ?? "") ?? 0) / 1_000
+            var value = fields.optional("held") ?? fields.optional("value") ?? ""
+            let isNone = value.hasPrefix("not available")
+            let words =
+                status == SampleStatus.good && isNone ? String(value.dropFirst(15).dropLast()) : word(status)
+            if isNone { value = "—" }
+            if isNarrow, isNone || value.isEmpty { value = words }
+            if isNarrow, status != SampleStatus.good, value != words { value = "(\(value))" }
+            return row(
+                meter, fields.optional("obis") ?? "", value, fields.optional("unit") ?? "", ageText(age),
+                "\(fields.optional("took") ?? "0") ms", words)
+        }
+
+        private func row(
+            _ meter: String, _ obis: String, _ value: String, _ unit: String, _ age: String, _ took: String,
+            _ status: String
+        ) -> String {
+            self.meter(meter) + padded(obis, 12) + padded(value, 15, isRight: true) + " " + padded(unit, 5)
+                + padded(age, 6, isRight: true) + (isNarrow ? "" : padded(took, 9, isRight: true)) + " " + status
+        }
     }
 
     /// `59 s`, `3 min`, `2 h`.

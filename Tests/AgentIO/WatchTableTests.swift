@@ -40,6 +40,16 @@ struct WatchTableTests {
         #expect(screen.count == 9)
     }
 
+    /// At 60 columns the last one may be cut: why there is no value stands where it would be.
+    @Test func aNarrowTerminalSaysWhyThereIsNoValue() {
+        let screen = table().screen(time: "12:00:05", columns: 60, lines: 24)
+        #expect(screen[1].split(separator: " ") == ["METER", "QUANTITY", "VALUE", "UNIT", "AGE", "STATUS"])
+        #expect(screen[3].hasSuffix(" good") && screen[3].contains("123456789012.25 Wh"))
+        #expect(screen[5].split(separator: " ").starts(with: ["1-0:32.7.0", "no", "answer", "V", "1", "min"]))
+        let tiny = table().screen(time: "12:00:05", columns: 40, lines: 24)
+        #expect(tiny[5].contains("no answer") && tiny[6].contains("declared"))
+    }
+
     @Test func aSmallTerminalIsNeverOverflown() {
         for columns in [1, 20, 40, 79, 200] {
             for lines in [1, 3, 5, 8, 100] {
@@ -73,6 +83,7 @@ struct WatchTableTests {
             row.split(separator: " ") == [
                 "meter-east", "1-0:32.7.0", "230.5", "V", "2", "min", "1500", "ms", "no", "answer",
             ])
+        #expect(table.screen(time: "", columns: 60, lines: 24)[3].contains(" (230.5) V "))
         #expect(table.plain(time: "T").last == "T meter-east 1-0:32.7.0 no answer; was 230.5 V 120000 ms ago")
     }
 

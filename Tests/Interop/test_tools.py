@@ -20,6 +20,7 @@ import unittest
 from collections.abc import Callable
 
 import cbor2
+import yaml
 from devices import ExcCodes, Servers, Slave
 from formats import envelope
 from lone_agent import BIN, LoneAgent
@@ -217,6 +218,11 @@ class Beside(unittest.TestCase):
         self.assertIn("through the running agent", owned)
         known = self.tool("scan", "--tcp", "127.0.0.1", "--port", self.sun, "--unit", 3, "--identify").stdout
         self.assertIn("unit: 3, profile: sunspec/inverter-103", known)
+        # To paste: one key, whatever was found, and a profile that may be the wrong one says so.
+        both = self.tool("scan", "--tcp", "127.0.0.1", "--port", f"{self.port},{self.sun}", "--unit", "1,3", "--identify").stdout
+        pasted = yaml.safe_load(both[both.index("\nbuses:\n"):])
+        self.assertEqual({bus["tcp"]: bus["meters"][0]["unit"] for bus in pasted["buses"]}, {f"127.0.0.1:{self.port}": 1, f"127.0.0.1:{self.sun}": 3})
+        self.assertRegex(both, r"# Not sure, or eastron/sdm\S+: compare the values with the display .*\n +- \{id: NAME, unit: 1, profile: eastron/sdm")
         for wrong in ("127.0.0.0/8", "localhost", "127.0.0.1-126.0.0.1"):
             self.assertIn("allowed: 192.168.1.0/24", self.tool("scan", "--tcp", wrong, check=False).stderr)
 
@@ -234,6 +240,9 @@ class Beside(unittest.TestCase):
         only = self.tool("watch", "--times", 1, "--meter", "m-line").stdout
         self.assertIn("m-line", only)
         self.assertNotIn("m-tcp", only)
+        nobody = self.tool("watch", "--times", 1, "--meter", "m-line,m-none", check=False)
+        self.assertEqual((nobody.returncode, nobody.stdout), (1, ""))
+        self.assertIn("m-none is not read by the running agent; it reads: m-line, m-tcp", nobody.stderr)
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         command = [str(BIN / "kilomint-agent"), "watch", "--every", "200", "--config", str(self.agent.config)]
@@ -285,6 +294,11 @@ class Beside(unittest.TestCase):
         again = self.tool("spool", "export", "--out", out, check=False)
         self.assertEqual(again.returncode, 1)
         self.assertIn("File exists", again.stderr)
+        # A stream that is not there is no empty file.
+        none = self.agent.dir / "none.cbor"
+        refused = self.tool("spool", "export", "--out", none, "--stream", "0" * 16, check=False)
+        self.assertEqual((refused.returncode, none.exists()), (1, False))
+        self.assertIn("is not in the spool; it has: ", refused.stderr)
         # The file is the agent's alone while it runs.
         held = self.agent.tool("spool", "verify", "--folder", self.agent.spool, "--key", self.agent.spki.hex(), check=False)
         self.assertEqual(held.returncode, 1)

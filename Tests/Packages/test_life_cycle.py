@@ -7,6 +7,7 @@ libraries are put into the root; or all are what `make deb` built: KILOMINT_DEBS
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -380,6 +381,80 @@ esac
         agent.terminate()
         self.assertEqual(agent.wait(20), 0, self.root.at("run/agent.log").read_text())
         self.assertEqual(self.spool()[2], 1, "ended in order")
+
+    def guide(self):
+        """The commands of the installed docs/install.md that begin with the program, in their order: user, words, joined lines."""
+        text = self.root.at("usr/share/doc/kilomint-agent/install.md").read_text()
+        blocks = "".join(re.findall(r"(?ms)^```sh\n(.*?)^```", text))
+        for line in blocks.splitlines():
+            line = line.split(" | tee ")[0]
+            if line.startswith("sudo systemctl enable --now kilomint-agent.service"):
+                yield None, ["start"]
+            elif found := re.match(r"(sudo )?(-u kilomint-agent )?(kilomint-agent .*)", line):
+                yield "kilomint-agent" if found[2] else "root" if found[1] else "daemon", shlex.split(found[3])
+
+    def test_the_guide_from_the_first_command_to_the_page_that_is_handed_over(self):
+        """As a stranger types them: before the configuration is filled in, before there is a key, before the agent runs."""
+        port = self.plant()
+        install(self.root, "kilomint-profiles", "kilomint-agent")
+        self.supervise()
+        self.addCleanup(self.end_agent)
+        run = self.root.at("run/kilomint-agent")
+        run.mkdir()
+        shutil.chown(run, *self.numbers())
+        done, read = [], ""
+        for user, words in self.guide():
+            if words == ["start"]:
+                self.root.run("systemctl", "start", "kilomint-agent.service")
+                self.wait("readings", lambda: self.root.at("var/lib/kilomint-agent/spool/spool.db").exists() and self.spool()[0] and self.spool()[0][0][0] >= 2)
+                continue
+            command = " ".join(words[1:3] if words[1] in ("config", "profile") else words[1:2])
+            if command == "scan":
+                words = [w.replace("192.168.1.0/24", "127.0.0.1") for w in words] + (["--port", str(port)] if "--tcp" in words else [])
+            elif command == "config check":
+                file = self.root.at("etc/kilomint/agent.yaml")
+                file.write_text(filled(self.root, port))
+            elif command == "commission":
+                # What the display of the plant's meter shows.
+                shown = {"--serial": "20160701"}
+                for option, code in (("--import", "1-0:1.8.0"), ("--export", "1-0:2.8.0")):
+                    counted = re.search(code + r"  (\d+) Wh", read).group(1)
+                    shown[option] = f"{int(counted) / 1000:.2f}"
+                words = [shown.get(before, word) for before, word in zip([""] + words, words)]
+            said = self.root.run(*words, user=None if user == "root" else user, check=False)
+            done.append((command, said.returncode))
+            if command == "scan" and "--tcp" in words:
+                self.assertIn(f"  - tcp: 127.0.0.1:{port}\n    meters:\n      - {{id: NAME, unit: 1, profile: abb/b23}}", said.stdout)
+            elif command == "scan":
+                # No such adapter here; root is told that the file is not filled in, and goes on.
+                self.assertIn("CHANGE-ME", said.stdout)
+                self.assertIn("cannot open /dev/serial/by-id/NAME", said.stdout)
+            elif command == "config check":
+                self.assertIn("kilomint-agent init --config", said.stdout)
+            elif command == "read":
+                read = said.stdout
+            elif command == "enroll":
+                self.assertIn("no claim code", said.stdout)
+            elif command == "commission":
+                self.assertIn("commissioned meter-1: signed as record", said.stdout)
+        # The doctor has something to say: this gateway is not enrolled and its clock nobody's.
+        self.assertEqual(done, [("scan", 1), ("scan", 0), ("profile show", 0), ("config check", 0), ("init", 0), ("read", 0),
+                                ("status", 0), ("enroll", 2), ("commission", 0), ("doctor", 1), ("status", 0), ("report", 0)])
+
+    def test_a_member_of_the_agent_s_group_uses_the_tools(self):
+        """As docs/install.md has it: control_mode alone, and a person in the group; key and records stay closed."""
+        mine = self.prepare(self.plant())
+        self.root.at("etc/kilomint/agent.yaml").write_text(mine.replace("\ncontrol:", "\ncontrol_mode: 0660\ncontrol:"))
+        self.supervise()
+        self.addCleanup(self.end_agent)
+        self.root.run("systemctl", "start", "kilomint-agent.service")
+        self.root.run("useradd", "--groups", "kilomint-agent", "ann")
+        self.wait("the socket", lambda: self.root.at("run/kilomint-agent/control.sock").exists())
+        for words in (("status",), ("read",), ("doctor", "--json")):
+            said = self.root.run("setpriv", "--reuid=ann", "--regid=ann", "--init-groups", "kilomint-agent", *words, check=False)
+            self.assertIn('"findings"' if words[0] == "doctor" else "meter-1", said.stdout)
+        said = self.root.run("setpriv", "--reuid=ann", "--regid=ann", "--init-groups", "cat", "/var/lib/kilomint-agent/gateway.pem", check=False)
+        self.assertIn("Permission denied", said.stdout)
 
     def test_a_mode_of_the_administrator_stays(self):
         install(self.root, "older profiles", "older agent")

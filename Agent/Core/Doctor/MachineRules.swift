@@ -72,7 +72,10 @@ extension TTYFacts {
             found.append(
                 Finding(
                     .ttyPermission, device, "user \(user) may not read and write \(resolved) of group \(group)",
-                    remedy: "usermod -aG \(group) \(user), then log in anew (the service: systemctl restart)."))
+                    remedy: group == "root"
+                        ? "Nobody should join root: a udev rule gives the line to dialout, "
+                            + "SUBSYSTEM==\"tty\", KERNEL==\"\(tty)\", GROUP=\"dialout\", MODE=\"0660\"."
+                        : "usermod -aG \(group) \(user), then log in anew (the service: systemctl restart)."))
         }
         if let latency = latencyMilliseconds, latency > MachineFacts.latencyMillisecondsMax {
             found.append(

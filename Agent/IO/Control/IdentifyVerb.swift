@@ -47,16 +47,21 @@ struct DeviceLook {
         self.library = library
     }
 
+    /// Where the packages put them: for whoever has no configuration yet.
+    static let profilesUsual = "/usr/share/kilomint/firmware-profiles"
+
     /// The folder of the configuration. Another one only where no agent runs: it reads files with its own rights.
     static func library(_ request: ControlRequest, _ context: ControlContext) throws -> ProfileLibrary {
         if let folder = request.optional("profiles") {
             guard context.board == nil else { throw ControlRefusal("profiles: the running agent uses its own folder") }
             return try ProfileLibrary(folder: folder)
         }
-        guard let settings = context.settings else {
-            throw ControlRefusal("this needs --config FILE or --profiles FOLDER")
+        if let settings = context.settings { return try ProfileLibrary(folder: settings.profiles) }
+        guard SmallFile.isThere(profilesUsual) else {
+            throw ControlRefusal(
+                "which profiles? There is no configuration and no \(profilesUsual): --config FILE or --profiles FOLDER")
         }
-        return try ProfileLibrary(folder: settings.profiles)
+        return try ProfileLibrary(folder: profilesUsual)
     }
 
     func run(_ caller: ControlCaller) throws {
@@ -82,11 +87,8 @@ struct DeviceLook {
             try caller.line("  and \(candidates.count - Self.shownMax) more that nothing speaks against")
         }
         try caller.line("")
-        let isTie = candidates.dropFirst().first.map { $0.score == best.score } ?? false
-        if isTie || best.score < 40 {
-            try caller.line("# Not sure: compare the values with the display (kilomint-agent read).")
-        }
-        for text in ConfigurationSnippet.bus(line.endpoint, [(unit, best.profile.name)]) { try caller.line(text) }
+        let snippet = ConfigurationSnippet.Meter(unit: unit, profile: best.profile.name, doubt: Self.doubt(candidates))
+        for text in ConfigurationSnippet.buses([(line.endpoint, [snippet])]) { try caller.line(text) }
     }
 
     /// Asks everything there is to ask. Progress stands in lines that begin with `…`.
@@ -104,6 +106,15 @@ struct DeviceLook {
         return search
     }
 
+    /// What is to be said beside the best profile, should it be the wrong one; nil: nothing speaks for another.
+    static func doubt(_ candidates: [DeviceSearch.Candidate]) -> String? {
+        guard let best = candidates.first else { return nil }
+        let others = candidates.dropFirst().filter { $0.score == best.score }.map(\.profile.name)
+        guard !others.isEmpty || !best.isPlausible else { return nil }
+        let named = others.isEmpty ? "" : ", or \(others.prefix(shownMax).joined(separator: ", "))"
+        return "Not sure\(named): compare the values with the display (kilomint-agent read)."
+    }
+
     /// What the device said of itself.
     private static func told(_ search: DeviceSearch) -> [String] {
         var lines = ["\(search.asked) questions, \(search.answered) answered"]
@@ -118,40 +129,5 @@ struct DeviceLook {
             }
         }
         return lines
-    }
-}
-
-/// A piece of configuration to paste below `buses:`.
-enum ConfigurationSnippet {
-    static func bus(_ endpoint: BusEndpoint, _ meters: [(unit: UInt8, profile: String)]) -> [String] {
-        var lines = ["buses:"]
-        switch endpoint {
-        case .tcp(let host, let port): lines.append("  - tcp: \(address(host, port))")
-        case .rtuOverTCP(let host, let port, let hasEcho):
-            lines.append(
-                hasEcho
-                    ? "  - rtu_tcp: {address: \"\(address(host, port))\", echo: true}"
-                    : "  - rtu_tcp: \(address(host, port))")
-        case .rtu(let line):
-            let parity =
-                switch line.parity {
-                case .none: "none"
-                case .even: "even"
-                case .odd: "odd"
-                }
-            lines.append("  - rtu:")
-            lines.append("      device: \(line.device)")
-            lines.append("      baud: \(line.baud)")
-            lines.append("      parity: \(parity)")
-            lines.append("      stop_bits: \(line.stopBits)")
-            if line.hasEcho { lines.append("      echo: true") }
-        }
-        lines.append("    meters:")
-        lines += meters.map { "      - {id: NAME, unit: \($0.unit), profile: \($0.profile)}" }
-        return lines
-    }
-
-    private static func address(_ host: String, _ port: UInt16) -> String {
-        host.contains(":") ? "\"[\(host)]:\(port)\"" : "\(host):\(port)"
     }
 }

@@ -8,7 +8,7 @@ struct LineScan {
     /// Real milliseconds each unit is given: a device that is there answers within its turnaround.
     private static let patienceDefault: Int64 = 200
 
-    private let request: ControlRequest
+    private let library: ProfileLibrary?
     private let context: ControlContext
     private let device: String
     private let hasEcho: Bool
@@ -17,9 +17,9 @@ struct LineScan {
     private let modes: [SerialSearch.Mode]
     private let areModesNamed: Bool
 
-    init(_ request: ControlRequest, _ context: ControlContext) throws(ControlRefusal) {
-        self.request = request
+    init(_ request: ControlRequest, _ context: ControlContext) throws {
         self.context = context
+        library = try Probe.library(request, context)
         device = try request.required("rtu")
         guard device.hasPrefix("/") else { throw ControlRefusal("rtu \(device): allowed: an absolute path") }
         guard let units = SerialSearch.units(request.optional("unit") ?? "1-247"),
@@ -57,7 +57,7 @@ struct LineScan {
                 + (areModesNamed ? "; other speeds: stop the agent" : ""))
         var search = SerialSearch(modes: [line.mode], units: units)
         let found = try step(&search, caller, through: owned, endpoint: owned.endpoint)
-        try Probe.conclude(found.units.isEmpty ? [] : [found], request, caller, context)
+        try Probe.conclude(found.units.isEmpty ? [] : [found], library, caller, context)
     }
 
     private func searchModes(_ caller: ControlCaller) throws {
@@ -73,7 +73,7 @@ struct LineScan {
             let found = try step(&search, caller, through: line, endpoint: endpoint)
             if !found.units.isEmpty { places.append(found) }
         }
-        try Probe.conclude(places, request, caller, context)
+        try Probe.conclude(places, library, caller, context)
     }
 
     /// All units at one speed and parity.

@@ -54,27 +54,37 @@ enum Probe {
         }
     }
 
+    /// The profiles that devices shall be compared with, where a person asked for it. Read before anything is asked:
+    /// who learns only after minutes that there are none has searched in vain.
+    static func library(_ request: ControlRequest, _ context: ControlContext) throws -> ProfileLibrary? {
+        request.optional("identify") == "true" ? try DeviceLook.library(request, context) : nil
+    }
+
     /// After a scan: every endpoint with devices, ready to paste; profiles where a person asked for them.
     static func conclude(
-        _ found: [FoundDevices], _ request: ControlRequest, _ caller: ControlCaller, _ context: ControlContext
+        _ found: [FoundDevices], _ library: ProfileLibrary?, _ caller: ControlCaller, _ context: ControlContext
     ) throws {
         guard !found.isEmpty else { return try caller.line("no device answered") }
-        let library = request.optional("identify") == "true" ? try DeviceLook.library(request, context) : nil
         try caller.line("")
+        var places: [(endpoint: BusEndpoint, meters: [ConfigurationSnippet.Meter])] = []
         for place in found {
-            var meters: [(unit: UInt8, profile: String)] = []
+            var meters: [ConfigurationSnippet.Meter] = []
             for unit in place.units {
-                var profile = "VENDOR/MODEL"
+                var candidates: [DeviceSearch.Candidate] = []
                 if let library, !caller.isGone {
                     let line = context.desk.line(to: place.endpoint)
                     let look = DeviceLook(unit: unit, line: line, patience: 1_000, library: library)
-                    profile = try look.search(caller, isQuiet: true).candidates.first?.profile.name ?? profile
+                    candidates = try look.search(caller, isQuiet: true).candidates
                     line.close()
                 }
-                meters.append((unit, profile))
+                meters.append(
+                    ConfigurationSnippet.Meter(
+                        unit: unit, profile: candidates.first?.profile.name ?? "VENDOR/MODEL",
+                        doubt: DeviceLook.doubt(candidates)))
             }
-            for text in ConfigurationSnippet.bus(place.endpoint, meters) { try caller.line(text) }
+            places.append((place.endpoint, meters))
         }
+        for text in ConfigurationSnippet.buses(places) { try caller.line(text) }
         if library == nil { try caller.line("# Which profile? kilomint-agent identify --endpoint … --unit …") }
     }
 }
@@ -88,15 +98,15 @@ struct NetworkScan {
     private static let portsMax = 16
     private static let unitsMax = 16
 
-    private let request: ControlRequest
+    private let library: ProfileLibrary?
     private let context: ControlContext
     private let endpoints: [BusEndpoint]
     private let units: [UInt8]
     private let patience: Int64
 
-    init(_ request: ControlRequest, _ context: ControlContext) throws(ControlRefusal) {
-        self.request = request
+    init(_ request: ControlRequest, _ context: ControlContext) throws {
         self.context = context
+        library = try Probe.library(request, context)
         let text = try request.required("tcp")
         guard let range = AddressRange(text) else {
             throw ControlRefusal(
@@ -163,7 +173,7 @@ struct NetworkScan {
             told = steadyNanoseconds()
             try caller.line("… \(done) of \(endpoints.count) endpoints, \(found.count) with devices")
         }
-        try Probe.conclude(found.sorted { $0.endpoint.text < $1.endpoint.text }, request, caller, context)
+        try Probe.conclude(found.sorted { $0.endpoint.text < $1.endpoint.text }, library, caller, context)
     }
 
     private static func look(

@@ -157,6 +157,10 @@ private struct SpoolView {
 
     /// `record stream= first= through= kind= bytes=…` with the envelope in hexadecimal; gone ranges without bytes.
     func export(_ caller: ControlCaller) throws {
+        let held = try source.page(after: 0).streams.map(\.id.description)
+        if let stream, !held.contains(stream) {
+            throw ControlRefusal("stream \(stream) is not in the spool; it has: \(held.joined(separator: ", "))")
+        }
         let problem = try eachRow(caller) { page, row in
             guard let record = row.record, let id = Self.id(page, row) else {
                 throw ControlRefusal(

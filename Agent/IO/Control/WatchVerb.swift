@@ -15,6 +15,11 @@ extension ControlVerb {
         let every = try request.number("every", in: 200...60_000) ?? 1_000
         let times = try request.number("times", in: 1...1_000_000)
         let wanted = Set(request.optional("meter")?.split(separator: ",").map(String.init) ?? [])
+        let known = Set(board.busStatuses.flatMap { $0.plan.meters.map(\.id.text) })
+        if let other = wanted.subtracting(known).min() {
+            throw ControlRefusal(
+                "meter \(other) is not read by the running agent; it reads: \(known.sorted().joined(separator: ", "))")
+        }
         var count: Int64 = 0
         while !caller.isGone {
             for line in WatchFrame.lines(board, wanted) { try caller.line(line) }

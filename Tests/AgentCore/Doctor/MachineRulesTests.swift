@@ -74,6 +74,12 @@ struct MachineRulesTests {
                 $0.user = "ann"
             }, [.ttyPermission], "usermod -aG dialout ann"
         ),
+        (
+            tty {
+                $0.isPermitted = false
+                $0.group = "root"
+            }, [.ttyPermission], "KERNEL==\"ttyUSB0\", GROUP=\"dialout\""
+        ),
         (tty { $0.latencyMilliseconds = 16 }, [.adapterLatency], "16 ms"), (tty { $0.latencyMilliseconds = 1 }, [], ""),
         (rival(7, hasLine: false), [.ttyRival], "systemctl disable --now ModemManager"),
         (rival(7, hasLine: true), [.ttyHeld], "process 7"),
