@@ -4,6 +4,7 @@ The agent is the one that people get: release, Swift linked in. Collector and au
 libraries are put into the root; or all are what `make deb` built: KILOMINT_DEBS=.build/deb. Runs as root.
 """
 
+import gzip
 import os
 import pathlib
 import re
@@ -164,6 +165,20 @@ class Installed(unittest.TestCase):
         self.assertEqual(done.returncode, 78, done.stdout)
         self.assertIn("log_origin", done.stdout)
 
+    def test_manual_pages_say_what_the_programs_say(self):
+        toolchain(self.root)
+        characters = {"\\e": "\\", "\\-": "-", "\\(ga": "`", "\\(ha": "^", "\\(ti": "~", "\\(aq": "'", "\\&": ""}
+        for name, section, commands in (("kilomint-agent", 8, ("scan", "enroll", "commission")), ("kilomint-collector", 8, ("serve", "device claim")),
+                                        ("kilomint-audit", 1, ("verify",))):
+            page = gzip.decompress(self.root.at(f"usr/share/man/man{section}/{name}.{section}.gz").read_bytes()).decode()
+            text = re.sub(r"\\(\(..|.)", lambda found: characters[found[0]], page)
+            for words in (["--help"], *(["help", *command.split()] for command in commands)):
+                said = self.root.run(name, *words).stdout
+                for line in said.removeprefix("OVERVIEW: ").splitlines():
+                    self.assertIn(f"\n{line}\n", text, words)
+            for command in commands:
+                self.assertIn(f"\n.SH {command.upper()}\n", text)
+
     def test_profiles_and_their_frames(self):
         done = self.root.run("kilomint-agent", "profile", "lint", "/usr/share/kilomint/firmware-profiles", user="kilomint-agent", check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
@@ -229,6 +244,9 @@ class Installed(unittest.TestCase):
         done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error", *suppressed, *[packages[n] for n in names]],
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        # Found by `man`, and formatted without a warning.
+        for tag in ("no-manual-page", "manual", "groff"):
+            self.assertNotIn(tag, done.stdout)
 
 
 class LifeCycle(unittest.TestCase):
