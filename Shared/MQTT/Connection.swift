@@ -21,6 +21,8 @@ final class Connection {
     private var patientUntil: Moment?
     /// The TCP handshake has finished.
     private(set) var reached = false
+    /// What the system said first of a connection that died: whoever asks takes it away, and later it is a broken pipe.
+    private var firstError: Int32 = 0
 
     /// -1 when there is none (any more).
     var socket: Int32 { mosquitto_socket(client) }
@@ -70,7 +72,10 @@ final class Connection {
         mosquitto_connect_bind_v5(client, address, -1, keepAlive, nil, properties)
         // As if another thread wrote: CONNECT is only queued, and goes out when ``mayWrite`` says so.
         mosquitto_threaded_set(client, true)
+        errno = 0
         rc = mosquitto_connect_bind_async(client, address, Int32(options.port), keepAlive, nil)
+        // The handshake that it begins is told of a refusal on this very machine, and nobody after it.
+        if isDeath(errno) { firstError = errno }
         mosquitto_threaded_set(client, false)
         guard rc == MOSQ_ERR_SUCCESS.rawValue || rc == MOSQ_ERR_CONN_PENDING.rawValue else {
             return end(rc, doing: "connect to \(address):\(options.port)")
@@ -143,6 +148,8 @@ final class Connection {
         var error: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size)
+        if error == 0 { error = firstError }
+        firstError = error
         // Reset after ClientHello: what came before it, an alert perhaps, can still be read.
         guard error == 0 || (error == ECONNRESET && tls != nil) else {
             return context.end(.network("cannot connect to \(options): \(systemText(error))"))
@@ -165,7 +172,8 @@ final class Connection {
             errno = 0
             var isCaught: Int32 = 0
             let rc = kilomint_loop_read(UnsafeMutableRawPointer(client), &isCaught)
-            let nothingLeft = errno == EAGAIN
+            let said = errno
+            let nothingLeft = said == EAGAIN
             guard isCaught == 0 else {
                 context.end(.unknownPacket)
                 return false
@@ -175,7 +183,15 @@ final class Connection {
                 return false
             }
             if nothingLeft { return false }
+            // libmosquitto 2.0.11 takes a connection that died in its TLS handshake for one that is still at it.
+            if let tls, !tls.isShaken, isDeath(said) {
+                let reason = systemText(firstError != 0 ? firstError : said)
+                context.end(.network("the TLS handshake was cut off (\(options)): \(reason)"))
+                return false
+            }
         }
+        // A handshake never has so much to read; what it ends of, nobody says.
+        if let tls, !tls.isShaken { context.end(.network("the TLS handshake does not go on (\(options))")) }
         return true
     }
 
@@ -292,6 +308,14 @@ extension Connection {
             withContext(pointer) { $0.lastError = String(cString: text) }
         }
     }
+}
+
+/// Whether a socket that said so is of no use any more.
+private func isDeath(_ error: Int32) -> Bool {
+    [
+        EPIPE, ECONNRESET, ECONNREFUSED, ECONNABORTED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN,
+        ENETRESET,
+    ].contains(error)
 }
 
 /// Unretained is right: the client object holds a reference of its own (`held`) until after mosquitto_destroy, and it

@@ -52,7 +52,8 @@ private final class ScriptedPeer: @unchecked Sendable {
     }
 }
 
-private func startTestThread(_ body: @escaping @Sendable () -> Void) {
+/// A thread that ends by itself.
+func startTestThread(_ body: @escaping @Sendable () -> Void) {
     var thread = pthread_t()
     let box = Unmanaged.passRetained(Box(body))
     pthread_create(
