@@ -47,7 +47,9 @@ extension Reloader {
         guard command.number > remote.keeping.state.highest, command.number > remote.held?.number ?? 0 else { return }
         switch command.verdict {
         case .refuse(let reason): refuse(command, reason)
-        case .configure: remote.held = command
+        case .configure:
+            if let former = remote.held { refuse(former, "replaced by command \(command.number) before it was tried") }
+            remote.held = command
         case .repeated, .unbelieved: break
         }
     }
@@ -199,7 +201,10 @@ extension Reloader {
     mutating func rollBack(by person: String, _ reply: Mailbox<String>, _ requests: Mailbox<ReloadRequest>) {
         let state = remote.keeping.state
         let reason = "taken back at the gateway by \(person)"
+        let held = remote.held
         remote.held = nil
+        // Else the broker would give it again with the next connection.
+        if let held { refuse(held, reason) }
         if state.trial != nil {
             back(reason, requests)
         } else if let version = state.accepted {
@@ -211,12 +216,10 @@ extension Reloader {
         }
         let now = remote.keeping.state.effective.map { "remote version \($0.number)" } ?? "the site's file alone"
         let changed = state.trial?.version ?? state.accepted
-        reply.post(
-            changed.map {
-                let use = remote.standingOwedAt == nil ? "in use" : "in use once the spool takes records"
-                return "remote version \($0.number) is taken back; \(use): \(now)"
-            }
-                ?? "nothing from afar is in use")
+        let use = remote.standingOwedAt == nil ? "in use" : "in use once the spool takes records"
+        let numbers = [changed.map { "remote version \($0.number)" }, held.map { "waiting command \($0.number)" }]
+        let gone = numbers.compactMap { $0 }.joined(separator: " and ")
+        reply.post(gone.isEmpty ? "nothing from afar is in use" : "\(gone) is taken back; \(use): \(now)")
     }
 
     /// Applies what the state says: the version in force over the site's file, or the file alone.

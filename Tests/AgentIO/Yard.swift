@@ -72,7 +72,17 @@ final class Yard {
                 "run", "--csv", Workplace.root + "/Tests/Plant/Data/serf-east-2016.csv", "--port", "\(meterPort)",
                 "--inverter-port", "\(inverterPort)", "--start", Self.start.description, "--speed", "\(Self.speed)",
                 "--zero", "\(zero)",
-            ] + (WireRecord.path.map { ["--record", $0] } ?? []) + faults, outputPath: place.file("plant.log"))
+                "--record", askedPath,
+            ] + faults, outputPath: place.file("plant.log"))
+    }
+
+    private var askedPath: String { WireRecord.path ?? place.file("asked") }
+
+    /// What the meters' port was asked, in order: unit, function, address, count.
+    func asked() throws -> [[UInt64]] {
+        try String(contentsOfFile: askedPath, encoding: .utf8).split(separator: "\n")
+            .map { $0.split(separator: ",").compactMap { UInt64($0) } }
+            .filter { $0.count == 5 && $0[4] == UInt64(meterPort) }.map { Array($0.prefix(4)) }
     }
 
     func configuration(zero: Int64, spool: String = "256MiB") -> String {

@@ -30,6 +30,7 @@ struct control {
     int64_t bad_file, bad_from, bad_to; /* reads of the file with this number that touch these bytes fail with EIO */
     int64_t writes_left; /* the process is killed in the middle of the write that makes it 0; negative: never */
     int64_t writes;
+    int64_t next_mode; /* not 0: the mode from the moment on in which a file named `remote` is durable under its name */
 };
 
 struct head {
@@ -40,6 +41,7 @@ static volatile struct control *control;
 static char folder[1024];
 static int trace = -1;
 static char kept[FILES];   /* descriptors below the folder */
+static int is_remote_named;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) ({ static __typeof__(&name) found; if (!found) found = dlsym(RTLD_NEXT, #name); found; })
@@ -151,12 +153,21 @@ ssize_t read(int file, void *bytes, size_t count) {
     return REAL(read)(file, bytes, count);
 }
 
+static int is_folder(int file) {
+    struct stat status;
+    return fstat(file, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 static int synced(int file, int (*how)(int)) {
     if (!is_kept(file)) return how(file);
     if (control && control->mode != WHOLE) return errno = control->mode == READ_ONLY ? EROFS : EIO, -1;
     pthread_mutex_lock(&lock);
     int result = how(file);
     if (result == 0) say(SYNC, number_of(file), 0, NULL, 0);
+    if (result == 0 && control && control->next_mode && is_remote_named && is_folder(file)) {
+        control->mode = control->next_mode;
+        control->next_mode = is_remote_named = 0;
+    }
     pthread_mutex_unlock(&lock);
     return result;
 }
@@ -234,6 +245,8 @@ int rename(const char *from, const char *to) {
     if (result == 0) {
         int length = snprintf(both, sizeof both, "%s\n%s", from, to);
         say(RENAME, 0, 0, both, length);
+        size_t last = strlen(to);
+        is_remote_named |= last > 7 && strcmp(to + last - 7, "/remote") == 0;
     }
     pthread_mutex_unlock(&lock);
     return result;

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 
 SOURCE = pathlib.Path(__file__).with_name("storm.c")
-CONTROL = struct.Struct("=qqqqqqqq")
+CONTROL = struct.Struct("=qqqqqqqqq")
 HEAD = struct.Struct("=qqqq")
 WRITE, SYNC, TRUNCATE, CREATE, RENAME, UNLINK = range(1, 7)
 WHOLE, READ_ONLY, UNWRITABLE = range(3)
@@ -35,11 +35,11 @@ def library():
 class Control:
     """What goes wrong now, in memory that the agent shares."""
 
-    NAMES = ("clock_ms", "room", "mode", "bad_file", "bad_from", "bad_to", "writes_left", "writes")
+    NAMES = ("clock_ms", "room", "mode", "bad_file", "bad_from", "bad_to", "writes_left", "writes", "next_mode")
 
     def __init__(self, path):
         self.path = path
-        path.write_bytes(CONTROL.pack(0, -1, WHOLE, 0, 0, 0, -1, 0))
+        path.write_bytes(CONTROL.pack(0, -1, WHOLE, 0, 0, 0, -1, 0, 0))
         with open(path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), CONTROL.size)
 
@@ -51,7 +51,7 @@ class Control:
         self.memory[place : place + 8] = struct.pack("=q", value)
 
     def heal(self):
-        for name, value in (("clock_ms", 0), ("room", -1), ("mode", WHOLE), ("bad_file", 0), ("writes_left", -1)):
+        for name, value in (("clock_ms", 0), ("room", -1), ("mode", WHOLE), ("bad_file", 0), ("writes_left", -1), ("next_mode", 0)):
             self[name] = value
 
 

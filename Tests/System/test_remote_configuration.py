@@ -9,6 +9,8 @@ import unittest
 
 import cbor2
 import house
+import storm
+import torture
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -30,11 +32,8 @@ def envelope(payload, key):
     return cbor2.dumps(cbor2.CBORTag(18, [protected, {}, payload, r.to_bytes(32, "big") + s.to_bytes(32, "big")]))
 
 
-class RemoteHouse(MutualHouse):
-    """Whose collector may give commands, and whose gateway lets itself be told."""
-
-    def brokers(self):
-        return f"{{host: 127.0.0.1, port: {self.ports['broker']}}}"
+class Commanding:
+    """A house whose collector may give commands, and whose gateway lets itself be told."""
 
     def write_configurations(self):
         super().write_configurations()
@@ -43,6 +42,28 @@ class RemoteHouse(MutualHouse):
         path.write_text(path.read_text().replace("keys:\n", f"keys:\n  command: {self.dir}/keys/command.pem\n", 1))
         self.file = self.dir / "agent.yaml"
         self.file.write_text(self.file.read_text() + REMOTE)
+
+    def configure(self, text, *more):
+        """(exit status, output) of the operator's command, which waits for the gateway's verdict."""
+        path = self.dir / "remote.yaml"
+        path.write_text(text)
+        base = ("--url", self.url, "--token-file", self.dir / "keys/operator.token")
+        done = self.tool("kilomint-collector", "device", "configure", GATEWAY, path, *base, "--hours", LONG, *more, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def outcome(self):
+        return json.loads(self.request(f"/v1/devices/{GATEWAY}/configuration")[1])["outcome"]
+
+
+class RemoteStorm(Commanding, torture.StormHouse):
+    """The same on a disk that fails when it is told."""
+
+
+class RemoteHouse(Commanding, MutualHouse):
+    """With a plant, mutual TLS, and somebody who speaks beside the collector."""
+
+    def brokers(self):
+        return f"{{host: 127.0.0.1, port: {self.ports['broker']}}}"
 
     def begin(self):
         self.serve()
@@ -61,16 +82,6 @@ class RemoteHouse(MutualHouse):
 
     def said(self):
         return run(self.bin / "kilomint-agent", "status", "--config", self.file, check=False).stdout.decode()
-
-    def configure(self, text, *more):
-        """(exit status, output) of the operator's command, which waits for the gateway's verdict."""
-        path = self.dir / "remote.yaml"
-        path.write_text(text)
-        done = self.tool("kilomint-collector", "device", "configure", GATEWAY, path, *self.base(), "--hours", LONG, *more, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    def outcome(self):
-        return json.loads(self.request(f"/v1/devices/{GATEWAY}/configuration")[1])["outcome"]
 
     def interval(self, meter):
         shown = run(self.bin / "kilomint-agent", "config", "show", "--origin", "--config", self.file).stdout.decode()
@@ -174,6 +185,35 @@ class RemoteConfiguration(unittest.TestCase):
         one.until("all are counted", lambda: one.status()["commands_unbelieved"] >= before["commands_unbelieved"] + 6)
         now = one.status()
         self.assertEqual((now["remote"]["highest"], now["remote"]["version"]), (6, 1))
+
+    def test_a_spool_that_refuses_as_a_trial_begins(self):
+        """The trial is stored, and with it the disk takes nothing more: no receipt can come, and going back is withdrawn, since what
+        was read cannot be signed under the birth that explains it. Reading goes on; healed, it goes back by itself."""
+        with RemoteStorm() as one:
+            one.launch()
+            one.until("everything to be receipted", one.drained, 60)
+            before = one.status()
+            one.control["next_mode"] = storm.READ_ONLY
+            status, said = one.configure("interval: 500ms\n")
+            self.assertEqual(status, 0, said)
+            one.until("it is taken back", lambda: one.status()["remote"]["rolled_back"] == 1, 60)
+            self.assertEqual(one.control["mode"], storm.READ_ONLY, "the disk refuses from the trial on")
+            self.assertFalse(one.status()["remote"]["stored"])
+            one.until("going back is withdrawn", lambda: one.status()["reload_refused_because"], 60)
+            # Every meter is read all the same.
+            given = one.given()
+            one.until("reads go on", lambda: one.given() > given + 10)
+            one.control.heal()
+            one.until("what was before is applied", lambda: not one.status()["reload_refused_because"], 60)
+            one.until("everything to be receipted", one.drained, 60)
+            one.until("the collector knows", lambda: (one.outcome() or {}).get("word") == "rolled back", 60)
+            now = one.status()
+            self.assertEqual((now["stream"], now["remote"]["version"], now["remote"]["stored"]), (before["stream"], 0, True))
+            # The same command does not come back; the next one is tried on the disk that is whole.
+            status, said = one.configure("interval: 500ms\n", "--wait", "60")
+            self.assertEqual(status, 0, said)
+            self.assertIn("command 2 applied", said)
+            self.assertEqual((one.status()["remote"]["rolled_back"], one.endings), (1, 0))
 
     def test_killed_in_mid_trial(self):
         with RemoteHouse() as one:

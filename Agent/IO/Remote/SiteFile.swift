@@ -76,13 +76,19 @@ package struct SiteFile: Sendable {
     }
 
     private func checkIntervals(_ part: RemotePart, _ new: AgentSettings) throws(SettingsError) {
-        var own: [Identifier: Int64] = [:]
-        for meter in settings.buses.flatMap(\.meters) { own[meter.id] = meter.interval }
+        var own: [Identifier: (Int64, Int64)] = [:]
+        for meter in settings.buses.flatMap(\.meters) { own[meter.id] = (meter.interval, meter.identityInterval) }
         let least = settings.remote.intervalMin
-        for meter in new.buses.flatMap(\.meters) where meter.interval < min(least, own[meter.id] ?? .max) {
-            throw part.error(
-                "meters: \(meter.id).interval", "is too short", found: SettingsValue.duration(meter.interval),
-                allowed: "at least \(SettingsValue.duration(least)), `remote.interval_min` of the site's file")
+        for meter in new.buses.flatMap(\.meters) {
+            let site = own[meter.id] ?? (.max, .max)
+            let intervals = [
+                ("interval", meter.interval, site.0), ("identity_interval", meter.identityInterval, site.1),
+            ]
+            for (key, wanted, had) in intervals where wanted < min(least, had) {
+                throw part.error(
+                    "meters: \(meter.id).\(key)", "is too short", found: SettingsValue.duration(wanted),
+                    allowed: "at least \(SettingsValue.duration(least)), `remote.interval_min` of the site's file")
+            }
         }
     }
 }

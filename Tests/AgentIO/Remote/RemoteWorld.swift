@@ -80,6 +80,19 @@ struct RemoteWorld {
         }
     }
 
+    /// How often the meter was asked for energy and power.
+    func asked() throws -> Int {
+        var reads: Set<[UInt64]> = []
+        for record in records {
+            guard case .birth(let birth) = record.body else { continue }
+            let identity = Set(birth.meters.flatMap(\.identityReads))
+            for read in birth.reads where !identity.contains(read.index) {
+                reads.insert([read.function, read.address, read.count])
+            }
+        }
+        return try yard.asked().count { $0[0] == 1 && reads.contains(Array($0[1...])) }
+    }
+
     struct Sample {
         /// UTC ms.
         let at: Int64

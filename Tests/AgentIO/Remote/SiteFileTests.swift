@@ -79,6 +79,16 @@ struct SiteFileTests {
         #expect((words.isEmpty || said.contains(words)) && said.contains("remote version 7"), "\(said)")
     }
 
+    @Test func identityIsReadNoMoreOftenEither() throws {
+        let place = try TemporaryDirectory()
+        let site = try Self.site(place, remote: "remote: {allowed: true, interval_min: 30m}")
+        _ = try site.settings(over: Self.version("identity_interval: 30m"))
+        for text in ["identity_interval: 15m", "meters: [{id: meter-a, identity_interval: 5m}]"] {
+            let error = #expect(throws: SettingsError.self) { try site.settings(over: Self.version(text)) }
+            #expect(try #require(error).description.contains("identity_interval"), "\(String(describing: error))")
+        }
+    }
+
     @Test(arguments: [
         ("", "remote.allowed"), ("remote: {allowed: false}", "remote.allowed"),
         ("remote: {allowed: true}", "`remote.parts`"), ("remote: {allowed: true, parts: [uplink]}", "`remote.parts`"),
