@@ -78,10 +78,10 @@ extension Commands {
                 isRefused = true
             }
         }
-        if renewal.isDue || arguments.has("force") {
-            let keys = try AgentParts.keys(settings)
-            let own = keys.key(certificate: EnrolledFolder(settings.enrolled).certificate)
-            let enrolled = try Enrolment(settings, key: own, clock: clock).renew()
+        let own = try AgentParts.keys(settings).key(certificate: EnrolledFolder(settings.enrolled).certificate)
+        let enrolment = Enrolment(settings, key: own, clock: clock)
+        if try renewal.isDue || arguments.has("force") || (renewal.isUncertain && enrolment.isDueThere(renewal.due)) {
+            let enrolled = try enrolment.renew()
             print("\(settings.gateway) has a new certificate" + (renewal.isOver ? ", the former one had ended" : ""))
             report(enrolled, settings)
         } else {
@@ -93,10 +93,16 @@ extension Commands {
     /// The claim code of --code; with `-`, or without it, from standard input, where nobody reads it over the process list.
     private static func claimCode(_ arguments: Arguments) throws(Arguments.Wrong) -> String {
         if let code = arguments.optional("code"), code != "-" { return code }
-        if isatty(0) == 1 { say("The operator's claim code (KM1-…):") }
         var line: [UInt8] = []
         var byte: UInt8 = 0
-        while line.count < codeBytesMax, Glibc.read(0, &byte, 1) == 1, byte != 0x0A { line.append(byte) }
+        if isatty(0) == 1 {
+            // The code is worth a gateway until it is used: it stands on no screen.
+            line = HiddenLine.read(bytesMax: codeBytesMax) {
+                say("The operator's claim code (KM1-…; it does not show while you type):")
+            }
+        } else {
+            while line.count < codeBytesMax, Glibc.read(0, &byte, 1) == 1, byte != 0x0A { line.append(byte) }
+        }
         guard !line.isEmpty else {
             throw Arguments.Wrong(description: "no claim code: give it with --code, or on standard input")
         }
@@ -112,6 +118,9 @@ extension Commands {
         print("certificate  until \(enrolled.certificate.notAfter); renewal is due half-way (kilomint-agent renew)")
         print("CA           \(enrolled.ca.subject), until \(enrolled.ca.notAfter)")
         print("key list     number \(enrolled.keyListNumber), signed by the operator's root key")
+        if let older = enrolled.olderList {
+            print("             the server's has number \(older) and is older: it was not taken; tell the operator")
+        }
         print("brokers      \(enrolled.brokers.map { "\($0.host):\($0.port)" }.joined(separator: ", "))")
         print("stored in    \(settings.enrolled)")
         if settings.keyList != nil || settings.mqtt != nil {

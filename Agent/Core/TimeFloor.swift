@@ -21,6 +21,15 @@ package struct TimeFloor: Hashable, Sendable {
         hinted = hints.filter { floor < $0 && $0 <= bound }.max()
     }
 
+    /// How far a receipt's time may lie ahead of a synchronised clock and still become proof. Milliseconds: a day.
+    package static let receiptsAheadMax: Int64 = 86_400_000
+
+    /// Whether a receipt's time may be proof from now on: a collector whose clock once stood in the future must not make every
+    /// certificate and key look ended for ever. Where nobody knows the time, whoever signs receipts does.
+    package static func takes(receipt: UTCInstant, clock: UTCInstant, isSynchronised: Bool) -> Bool {
+        !isSynchronised || receipt <= clock + receiptsAheadMax
+    }
+
     /// The latest instant known to have passed; nil when `clock` is not before what is proven, and so is believed.
     package func instead(of clock: UTCInstant) -> UTCInstant? {
         clock >= proven ? nil : max(proven, hinted ?? proven)

@@ -22,6 +22,8 @@ extension AgentParts {
     package var followsEnrolment: Bool { settings.keyList == nil || settings.mqtt == nil }
 
     /// The key list in force; nil while the gateway is not enrolled.
+    ///
+    /// - Parameter believed: the highest number believed before, as the spool has it, which knows no root.
     package func trust(believed: UInt64) throws(SettingsError) -> ReceiptTrust? {
         if let list = settings.keyList, let key = settings.rootKey {
             return try trust(list, key, listKey: "key_list", rootKey: "root_key", believed)
@@ -35,7 +37,8 @@ extension AgentParts {
         _ list: String, _ key: String, listKey: String, rootKey: String, _ believed: UInt64
     ) throws(SettingsError) -> ReceiptTrust {
         let root = try Self.root(key, settings, rootKey)
-        do throws(TrustError) { return try ReceiptTrust(path: list, root: root, believed: believed) } catch {
+        let number = BelievedList(folder: settings.spool.path).number(of: root, kept: believed)
+        do throws(TrustError) { return try ReceiptTrust(path: list, root: root, believed: number) } catch {
             throw settings.error(listKey, list, error.description)
         }
     }

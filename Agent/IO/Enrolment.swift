@@ -17,6 +17,8 @@ package struct Enrolled: Sendable {
     package let certificate: Certificate
     package let ca: Certificate
     package let keyListNumber: UInt64
+    /// The server's list where it is older than the one that is here, which then stays.
+    package let olderList: UInt64?
     package let brokers: [EnrolledFolder.Broker]
     package let serverTime: UTCInstant
 }
@@ -65,11 +67,38 @@ package struct Enrolment {
         if clock.instant > own.notAfter {
             answer = try overdue(Server(origin: origin, client: client), for: next ?? key)
         } else {
+            let plain = Server(origin: origin, client: client)
             client.identity = TLSClient.Identity(chain: .pem(Array(own.pem.utf8)), key: key)
-            answer = try ask(Server(origin: origin, client: client), "simplereenroll", next ?? key, []).answer
+            do {
+                answer = try ask(Server(origin: origin, client: client), "simplereenroll", next ?? key, []).answer
+            } catch let error as EnrolmentError where isOver(error) { answer = try overdue(plain, for: next ?? key) }
         }
         let key = next ?? key
         return try finish(at: origin, try issued(answer, to: key, by: cas), cas, key: key, pinned: pinned)
+    }
+
+    /// Whether the certificate is due by the server's clock: for a gateway that does not know the time, and may have slept
+    /// through the end of its certificate.
+    package func isDueThere(_ due: UTCInstant) throws -> Bool {
+        guard let own = folder.ownCertificate, let cas = folder.cas, let origin = folder.server else {
+            throw EnrolmentError.notEnrolled(folder: folder.path)
+        }
+        do throws(EnrolmentError) {
+            return try provision(from: origin, believed: cas, showing: own, key: key).serverTime >= due
+        } catch {
+            guard isOver(error) else { throw error }
+            return true
+        }
+    }
+
+    /// The server ended the handshake because our certificate has ended, or, where we do not know the time, may have: its
+    /// reason can be overtaken by the end of the connection.
+    private func isOver(_ error: EnrolmentError) -> Bool {
+        switch error {
+        case .connection(.tls(_, .refused(alert: 45, _)), _, _): return true
+        case .connection(.cut, _, _): if case .atLeast = clock.time { return true } else { return false }
+        default: return false
+        }
     }
 
     /// TLS takes no certificate that has ended: the request itself is signed by its key, which the collector knows already.
@@ -153,31 +182,48 @@ package struct Enrolment {
         at origin: HTTPSOrigin, _ certificate: Certificate, _ believed: [Certificate], key: PrivateKey,
         pinned: [UInt8]? = nil
     ) throws -> Enrolled {
-        var client = client(.pem(Array(believed.map(\.pem).joined().utf8)))
-        client.identity = TLSClient.Identity(chain: .pem(Array(certificate.pem.utf8)), key: key)
-        let request = HTTPSRequest("GET", Self.base + "kilomint/provision")
-        let answer = try perform(request, Server(origin: origin, client: client)).answer
-        guard answer.status == 200 else {
-            throw EnrolmentError.refused(status: answer.status, reason: answer.reason)
-        }
-        let provision: Provision
-        do throws(ProvisionError) { provision = try Provision(decoding: answer.body) } catch {
-            throw EnrolmentError.answer("its provision is not understood (\(error))")
-        }
+        let provision = try provision(from: origin, believed: believed, showing: certificate, key: key)
         let (number, cas, ca) = try checked(provision, believed, pinned)
+        // A collector that was set back has an older list: whose receipts count is no reason to be without a certificate.
+        let kept = newerList(than: number, root: provision.root)
         let brokers = provision.brokers.map { EnrolledFolder.Broker(host: $0.host, port: $0.port) }
         do {
             try folder.replace(
                 with: [
                     ("gateway.crt", Array(certificate.pem.utf8)), ("ca.pem", Array(cas.map(\.pem).joined().utf8)),
-                    ("key-list.cbor", provision.keyList), ("root.spki", Array((provision.root.hex + "\n").utf8)),
+                    ("key-list.cbor", kept?.bytes ?? provision.keyList),
+                    ("root.spki", Array((provision.root.hex + "\n").utf8)),
                     ("brokers.yaml", Array(EnrolledFolder.text(brokers).utf8)),
                     ("server", Array((origin.url + "\n").utf8)),
                 ], before: before)
         } catch let error as SystemError { throw EnrolmentError.folder("\(error)") }
         return Enrolled(
-            certificate: certificate, ca: ca, keyListNumber: number, brokers: brokers,
-            serverTime: provision.serverTime)
+            certificate: certificate, ca: ca, keyListNumber: kept?.number ?? number,
+            olderList: kept == nil ? nil : number, brokers: brokers, serverTime: provision.serverTime)
+    }
+
+    private func provision(
+        from origin: HTTPSOrigin, believed: [Certificate], showing certificate: Certificate, key: PrivateKey
+    ) throws(EnrolmentError) -> Provision {
+        var client = client(.pem(Array(believed.map(\.pem).joined().utf8)))
+        client.identity = TLSClient.Identity(chain: .pem(Array(certificate.pem.utf8)), key: key)
+        let request = HTTPSRequest("GET", Self.base + "kilomint/provision")
+        let answer = try perform(request, Server(origin: origin, client: client)).answer
+        guard answer.status == 200 else { throw .refused(status: answer.status, reason: answer.reason) }
+        do throws(ProvisionError) { return try Provision(decoding: answer.body) } catch {
+            throw .answer("its provision is not understood (\(error))")
+        }
+    }
+
+    /// The key list that is here, if the same root signed it and its number is higher.
+    private func newerList(than number: UInt64, root: [UInt8]) -> (bytes: [UInt8], number: UInt64)? {
+        do {
+            let bytes = try SmallFile.bytes(folder.keyList, max: ReceiptTrust.bytesMax)
+            let message = try SignedMessage(parsing: bytes, as: .keyList)
+            guard message.isSigned(by: try PublicKey(spki: root)) else { return nil }
+            let own = try KeyList(decoding: message.payload).number
+            return own > number ? (bytes, own) : nil
+        } catch { return nil }  // None that counts.
     }
 
     private func checked(

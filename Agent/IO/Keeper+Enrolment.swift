@@ -122,11 +122,23 @@ extension Keeper {
         }
     }
 
+    /// So that an older list of this root is not believed after a restart, and a first one of another root is.
+    func rememberList() {
+        guard uplink != nil, let trust else { return }
+        do throws(SystemError) { try BelievedList(folder: spool.folder).remember(trust.number, of: trust.root) } catch {
+            log.line(
+                .warning, "which key list is believed could not be stored", [("problem", error.description)], limit: "")
+        }
+    }
+
     private func takeUp(_ uplink: Uplink) throws {
         let parts = uplink.parts
         let new = try parts.trust(believed: agent.keyListNumber)
         let options = try parts.broker(session: agent.session, receipt: agent.receipt, keys: signers.ring)
-        if let new { trust = new }
+        if let new {
+            trust = new
+            rememberList()
+        }
         enrolment.figures.state =
             trust == nil ? .missing : options == nil ? .noBroker : parts.followsEnrolment ? .enrolled : .configured
         if trust == nil { log.line(.warning, "not enrolled: readings are signed and stored, nothing is sent") }

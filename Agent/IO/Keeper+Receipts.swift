@@ -75,10 +75,20 @@ extension Keeper {
         agent.receipt = bytes
         // Replayed time says nothing about the world's.
         if settings.replay == nil, receipt.receivedAt - floorWrittenAt >= ReceiptFloor.writeEvery {
-            floorWrittenAt = receipt.receivedAt
-            ReceiptFloor(folder: spool.folder).write(receipt.receivedAt)
+            let own = clock.recordClock(clock.now())
+            if TimeFloor.takes(receipt: receipt.receivedAt, clock: own.utc, isSynchronised: own.sync == 2) {
+                floorWrittenAt = receipt.receivedAt
+                ReceiptFloor(folder: spool.folder).write(receipt.receivedAt)
+            } else {
+                log.line(
+                    .warning, "a receipt's time is ahead of this synchronised clock and proves nothing",
+                    [("receipt", "\(receipt.receivedAt)")], limit: "")
+            }
         }
-        agent.keyListNumber = max(agent.keyListNumber, trust?.number ?? 0)
+        if let number = trust?.number, number != agent.keyListNumber {
+            agent.keyListNumber = number
+            rememberList()
+        }
         if let checkpoint = receipt.checkpoint { agent.checkpoint = checkpoint.note }
     }
 

@@ -34,7 +34,7 @@ package final class ReceiptTrust {
     private static let lookEvery: Int64 = 10_000
 
     private let path: String
-    private let root: PublicKey
+    let root: PublicKey
     private var list: KeyList
     private var keys: [[UInt8]: PublicKey] = [:]
     private var lookedAt = Int64.min

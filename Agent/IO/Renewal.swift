@@ -13,6 +13,8 @@ package struct Renewal: Sendable {
     package let isDue: Bool
     /// It has ended: TLS takes it no more, its key still signs the request.
     package let isOver: Bool
+    /// The clock is not believed: more may have passed than is proven, and only the server knows whether it is due.
+    package let isUncertain: Bool
 
     /// - Throws: ``EnrolmentError/notEnrolled(folder:)``.
     package init(_ settings: AgentSettings, clock: CertificateClock) throws(EnrolmentError) {
@@ -26,6 +28,7 @@ package struct Renewal: Sendable {
         self.certificate = certificate
         isDue = clock.instant >= due
         isOver = clock.instant > certificate.notAfter
+        if case .atLeast = clock.time { isUncertain = !isDue } else { isUncertain = false }
     }
 
     /// Whether keys are to be changed without anybody asking: it was begun and its certificate is missing, or the key is so

@@ -27,6 +27,8 @@ struct HTTPAnswerReader {
     }
 
     static let headBytesMax = 16_384
+    /// Interim answers (1xx) before the real one.
+    static let interimMax = 8
     /// A chunk's size line.
     private static let lineBytesMax = 1_024
 
@@ -42,6 +44,7 @@ struct HTTPAnswerReader {
     private var head: (status: Int, fields: [String: String], length: Length)?
     private var body: [UInt8] = []
     private var isLastChunkRead = false
+    private var interim = 0
     /// Bytes of `buffer` in which the head does not end.
     private var searched = 0
 
@@ -95,7 +98,11 @@ struct HTTPAnswerReader {
             (100...599).contains(status)
         else { throw .malformed("no status line") }
         // Interim answers come before the real one.
-        if (100...199).contains(status) { return true }
+        if (100...199).contains(status) {
+            interim += 1
+            guard interim <= Self.interimMax else { throw .malformed("nothing but interim answers") }
+            return true
+        }
         let fields = try Self.fields(lines)
         head = (status, fields, try Self.length(status, fields))
         return true

@@ -80,6 +80,8 @@ final class TLSConnection {
     func receive() throws(HTTPSError) -> ArraySlice<UInt8> {
         var bytes = [UInt8](repeating: 0, count: 16_384)
         while true {
+            // Who sends faster than we read never lets us wait.
+            guard monotonic() < deadline else { throw .timeout(place: origin.description, seconds: seconds) }
             ERR_clear_error()
             let result = SSL_read(connection, &bytes, Int32(bytes.count))
             if result > 0 { return bytes[..<Int(result)] }

@@ -58,7 +58,9 @@ package enum TLSProblem: Error, Hashable, Sendable, CustomStringConvertible {
         case 42, 46: "the server does not accept our certificate (\(words)): is it of the operator's CA?"
         case 43: "the server cannot use our kind of certificate (\(words))"
         case 44: "the server says that our certificate is revoked: ask the operator"
-        case 45: "the server says that our certificate has expired: enrol again"
+        case 45:
+            "the server says that our certificate has expired: renew it (a gateway's timer does, or `kilomint-agent "
+                + "renew`), and look at both clocks"
         case 48: "the server does not know the CA of our certificate: it was issued by another operator"
         case 70, 86: "the server does not speak TLS 1.3 (\(words))"
         case 116: "the server wants a certificate: enrol first, or configure certificate_file"

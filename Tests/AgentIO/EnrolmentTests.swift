@@ -109,6 +109,57 @@ internal import Testing
         try await until("what was kept is receipted", yard, collector) { collector.head > 2 }
     }
 
+    /// Numbers of two roots have nothing to do with each other; of one root an older list is not believed again, not after a
+    /// restart either.
+    @Test func aFirstListOfAnotherRootIsBelievedAndAnOlderOneOfTheSameIsNot() async throws {
+        let yard = try Yard()
+        try yard.startBroker()
+        let zero = Yard.now()
+        try yard.startPlant(zero: zero)
+        let text = notEnrolled(yard, zero: zero)
+        let collector = try yard.collector()
+        let roots = [try PrivateKey.generate(.eddsa), try PrivateKey.generate(.es256)]
+        func list(_ number: UInt64, root: Int) throws {
+            let list = KeyList(
+                number: number, issuedAt: UTCInstant(milliseconds: 0),
+                entries: [
+                    KeyList.Entry(
+                        spki: yard.receiptKey.publicKey.spki, role: .receipt, validFrom: UTCInstant(milliseconds: 0),
+                        validTo: UTCInstant(milliseconds: 4_000_000_000_000))
+                ])
+            let message = try SignedMessage.signing(list.encoded, as: .keyList, with: roots[root])
+            try Workplace.write(message.encoded, to: yard.place.file("key-list.cbor"))
+            try Workplace.write(Array(roots[root].publicKey.spki.hex.utf8), to: yard.place.file("root.hex"))
+            try yard.enrol()
+        }
+        func goesOn(_ what: String) async throws {
+            try await until("\(what) is believed", yard, collector) {
+                let said = try await self.status(yard)
+                return said.contains("connected") && !said.contains("NOT USABLE")
+            }
+            let before = collector.head
+            try await until("records go on with \(what)", yard, collector) { collector.head > before }
+        }
+        try list(5, root: 0)
+        try yard.startAgent(configuration: text)
+        try await goesOn("list 5")
+        try list(1, root: 1)
+        try await until("it is taken up", yard, collector) { try yard.agentLog().contains("enrolment taken up") }
+        try await goesOn("the other root's list 1")
+        for number in [UInt64(3), 2] {
+            yard.agent?.kill(9)
+            _ = try await yard.agent?.wait()
+            try list(number, root: 1)
+            try yard.startAgent(configuration: text)
+            if number == 3 { try await goesOn("list 3") }
+        }
+        try await until("the older list is refused", yard, collector) {
+            let said = try await self.status(yard)
+            return said.contains("NOT USABLE") && said.contains("number 2 is older than 3")
+        }
+        #expect(collector.refusals == [])
+    }
+
     @Test func aPowerCutAtAnyStepLeavesTheOldFolderOrTheNew() throws {
         struct Cut: Error {}
         let place = try TemporaryDirectory()

@@ -26,7 +26,9 @@ final class SpoolBench {
     static let gateway = Identifier("gw-1")!
 
     /// - Parameter bytesMax: bound of the spool.
-    init(_ place: TemporaryDirectory, folder: String? = nil, bytesMax: Int = 64 << 20) throws {
+    init(
+        _ place: TemporaryDirectory, folder: String? = nil, bytesMax: Int = 64 << 20, house: HouseClock = .real
+    ) throws {
         self.place = place
         self.folder = folder ?? place.file("spool")
         key = try PrivateKey.generate(.eddsa)
@@ -42,7 +44,7 @@ final class SpoolBench {
         try Workplace.write(
             try SignedMessage.signing(list.encoded, as: .keyList, with: root).encoded, to: place.file("list"))
         trust = try ReceiptTrust(path: place.file("list"), root: root.publicKey, believed: 0)
-        clock = try MachineClock(house: .real)
+        clock = try MachineClock(house: house)
         settings = KeeperSettings(
             gateway: Self.gateway, agentVersion: "test", replay: nil, commitEvery: 1_000, limits: .init(),
             policy: SpoolPolicy(bytesMax: bytesMax, ageMax: 1_209_600_000))
@@ -141,13 +143,14 @@ final class SpoolBench {
 
     /// A signed receipt as the collector would send it.
     func receipt(
-        through: UInt64, identity: Digest? = nil, stream: StreamID? = nil, _ change: (inout Receipt) -> Void = { _ in }
+        through: UInt64, identity: Digest? = nil, stream: StreamID? = nil,
+        at receivedAt: UTCInstant = UTCInstant(milliseconds: 0), _ change: (inout Receipt) -> Void = { _ in }
     ) throws -> [UInt8] {
         let current = keeper.streams[keeper.streams.count - 1]
         let own = through == 0 ? nil : try keeper.spool.record(covering: through, in: current)
         var receipt = Receipt(
             gateway: Self.gateway, stream: stream ?? current.id, durableThrough: through,
-            identity: identity ?? own?.link ?? .zero, receivedAt: UTCInstant(milliseconds: 0), logOrigin: "t",
+            identity: identity ?? own?.link ?? .zero, receivedAt: receivedAt, logOrigin: "t",
             leafIndex: 0, devicesSynced: 1, versionsAccepted: [1])
         change(&receipt)
         return try SignedMessage.signing(receipt.encoded, as: .receipt, with: receiptKey).encoded

@@ -34,6 +34,7 @@ struct HTTPAnswerTests {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n123456789\r\n",
+        String(repeating: "HTTP/1.1 100 Go\r\n\r\n", count: 1_000),
         String(repeating: "a", count: 20_000), "HTTP/1.1 200 OK\r\nX: \(String(repeating: "a", count: 20_000))\r\n\r\n",
     ])
     func whatIsNoHTTPIsRefused(text: String) {

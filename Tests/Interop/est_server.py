@@ -108,6 +108,7 @@ class EstServer:
         self.issued: list[x509.Certificate] = []
         self.list_number = 1
         self.clock_ahead = 0 * DAY
+        self.time_ahead = 0 * DAY
         self.folder = tempfile.TemporaryDirectory()
         self.port = port
 
@@ -126,6 +127,7 @@ class EstServer:
         if self.lie.chain:
             context.load_verify_locations(folder / "ca.pem")
             context.verify_mode = ssl.CERT_OPTIONAL
+        self.context = context
         self.http = Listener(("127.0.0.1", self.port), context, self)
         self.port = self.http.server_address[1]
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -160,7 +162,7 @@ class EstServer:
     def provision(self) -> bytes:
         fields = {
             1: 1, 2: self.gateway, 3: key_list(self.root, self.receipt, number=self.list_number), 4: spki(self.root), 5: self.brokers,
-            6: self.ca.pem.decode(), 7: int(time.time() * 1000),
+            6: self.ca.pem.decode(), 7: int((now() + self.time_ahead).timestamp() * 1000),
         }
         return deterministic(fields | self.lie.provision)
 

@@ -4,9 +4,13 @@ import base64
 import datetime
 import os
 import pathlib
+import select
 import shutil
+import signal
 import subprocess
 import tempfile
+import termios
+import time
 import unittest
 
 from cryptography import x509
@@ -21,8 +25,10 @@ GATEWAY = "gw-enrol"
 class Gateway:
     """A gateway's files; no process runs."""
 
-    def __init__(self, gateway: str = GATEWAY) -> None:
+    def __init__(self, gateway: str = GATEWAY, program: pathlib.Path | None = None) -> None:
+        """- program: copied, so that its file's time is its own."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="kilomint-enrol-"))
+        self.program = pathlib.Path(shutil.copy(program, self.dir)) if program else BIN / "kilomint-agent"
         self.config = self.dir / "agent.yaml"
         self.config.write_text(
             f"gateway: {gateway}\nkey: {self.dir}/gateway.pem\nspool: {{path: {self.dir}/spool}}\nprofiles: {ROOT}/firmware-profiles\n"
@@ -37,11 +43,16 @@ class Gateway:
         shutil.rmtree(self.dir)
 
     def call(self, *words: str, seconds: float = 60, before: tuple[str, ...] = (), typed: str = "") -> subprocess.CompletedProcess[str]:
-        command = [*before, str(BIN / "kilomint-agent"), *words, "--config", str(self.config)]
+        command = [*before, str(self.program), *words, "--config", str(self.config)]
         return subprocess.run(command, capture_output=True, text=True, timeout=seconds, input=typed)
 
     def enroll(self, server: EstServer, code: str = "", url: str = "", before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         return self.call("enroll", "--url", url or server.url, "--code", code or server.code, before=before)
+
+    @property
+    def written(self) -> list[pathlib.Path]:
+        """What the agent wrote, whose times hint at the time."""
+        return [path for path in (self.dir / "spool/spool.db", self.dir / "spool/spool.db-wal", self.enrolled) if path.exists()]
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -53,9 +64,46 @@ class Gateway:
         return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def at(time: str) -> tuple[str, ...]:
+def at(instant: str) -> tuple[str, ...]:
     """Before a command: the clock that it sees. Files keep their own times."""
-    return ("env", "NO_FAKE_STAT=1", "faketime", "-f", time)
+    return ("env", "NO_FAKE_STAT=1", "faketime", "-f", instant)
+
+
+class Terminal:
+    """A terminal with a shell that runs one command as its job, as a person's would: what it shows, and whether it shows what is typed."""
+
+    SCRIPT = 'set -m; "$@"; echo "ended with $?"; while [ -n "$(jobs -s)" ]; do fg; echo "ended with $?"; done'
+
+    def __init__(self, *command: object) -> None:
+        self.master, slave = os.openpty()
+        self.shown = ""
+        environment = {**os.environ, "SWIFT_BACKTRACE": "enable=no"}
+        self.shell = subprocess.Popen(
+            ["bash", "-c", self.SCRIPT, "shell", *map(str, command)], stdin=slave, stdout=slave, stderr=slave, preexec_fn=lambda: os.login_tty(slave), env=environment)
+        self.slave = slave
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self.shell.pid, signal.SIGKILL)
+        self.shell.wait()
+        for descriptor in (self.master, self.slave):
+            os.close(descriptor)
+
+    @property
+    def echoes(self) -> bool:
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
+    def until(self, words: str, times: int = 1) -> None:
+        deadline = time.monotonic() + 60
+        while self.shown.count(words) < times:
+            if not select.select([self.master], [], [], max(0, deadline - time.monotonic()))[0]:
+                raise AssertionError(f"never: {words}\n{self.shown}")
+            self.shown += os.read(self.master, 4096).decode(errors="replace")
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
 
 
 def spki(certificate: x509.Certificate) -> bytes:
@@ -96,6 +144,40 @@ class EnrolmentTests(unittest.TestCase):
                 self.check(gateway.call("enroll", "--url", server.url, *words, typed=""), 2, "no claim code")
                 self.check(gateway.call("enroll", "--url", server.url, *words, typed="X" * 5000), 2, "--code")
                 self.check(gateway.call("enroll", "--url", server.url, *words, typed=server.code + "\n"), 0, "is enrolled")
+
+    def test_a_typed_code_stands_on_no_screen(self) -> None:
+        prompt = "claim code (KM1"
+        with EstServer(GATEWAY) as server, Gateway() as gateway:
+            command = (BIN / "kilomint-agent", "enroll", "--url", server.url, "--config", gateway.config)
+            with Terminal(*command) as terminal:
+                terminal.until(prompt)
+                self.assertFalse(terminal.echoes)
+                terminal.type(server.code[:12])
+                # Stopped in the middle, the shell has its echo; gone on with, it asks again from the beginning.
+                terminal.type("\x1a")
+                terminal.until("ended with 148")
+                terminal.until(prompt, times=2)
+                self.assertFalse(terminal.echoes)
+                terminal.type(server.code + "\n")
+                terminal.until("ended with 0")
+                self.assertTrue(terminal.echoes)
+                self.assertIn("is enrolled", terminal.shown)
+                self.assertNotIn(SECRET[:4], terminal.shown)
+            # A shell ends with a job that ends by SIGINT, unless it has a trap.
+            outlives = f"trap : INT QUIT; {' '.join(map(str, command))}; echo ended with $?"
+            for keys, status in (("\x03", 130), ("\x1c", 131), ("\x04", 2), ("nonsense\n", 2), ("X" * 2000 + "\n", 2)):
+                with self.subTest(status=status, keys=keys[:4]), Terminal("sh", "-c", outlives) as terminal:
+                    terminal.until(prompt)
+                    self.assertFalse(terminal.echoes)
+                    terminal.type(keys)
+                    terminal.until(f"ended with {status}")
+                    self.assertTrue(terminal.echoes)
+            for name in (signal.SIGTERM, signal.SIGHUP):
+                with self.subTest(name), Terminal("sh", "-c", "echo pid $$; exec " + " ".join(map(str, command))) as terminal:
+                    terminal.until(prompt)
+                    os.kill(int(terminal.shown.split("pid ")[1].split()[0]), name)
+                    terminal.until(f"ended with {128 + name}")
+                    self.assertTrue(terminal.echoes)
 
     def test_a_mistyped_code(self) -> None:
         with EstServer(GATEWAY) as server, Gateway() as gateway:
@@ -233,6 +315,47 @@ class EnrolmentTests(unittest.TestCase):
             self.check(gateway.call("renew", before=at("+60d")), 0, "the former one had ended")
             self.assertNotEqual(gateway.certificate, ended)
             self.assertIn("/.well-known/est/kilomint/reenroll", server.paths)
+
+    def test_the_end_of_a_certificate_slept_through_without_a_clock(self) -> None:
+        """No battery, no NTP, and switched off for longer than the certificate's life: nothing at the gateway says that it has ended."""
+        since = now() - 60 * DAY
+        with EstServer(GATEWAY, since=since, life=40 * DAY) as server, Gateway(program=BIN / "kilomint-agent") as gateway:
+            # Built before all that.
+            os.utime(gateway.program, (0, (now() - 100 * DAY).timestamp()))
+            no_times = 0x20_0000
+            server.context.verify_flags |= no_times
+            past = at("@1970-01-02 00:00:00")
+            for path in gateway.written:
+                os.utime(path, (0, 0))
+            self.check(gateway.enroll(server, before=past), 0, "is enrolled")
+            first = gateway.certificate
+            for path in gateway.written:
+                os.utime(path, (0, 0))
+            server.clock_ahead = -60 * DAY
+            # As long as the server takes it and says that it is not due, nothing happens.
+            server.time_ahead = -55 * DAY
+            self.check(gateway.call("renew", before=past), 0, "The clock shows 1970", "renewal is due at")
+            self.assertEqual(gateway.certificate, first)
+            server.context.verify_flags &= ~no_times
+            self.check(gateway.call("renew", before=past), 0, "has a new certificate")
+            self.assertNotEqual(gateway.certificate, first)
+            self.assertIn("/.well-known/est/kilomint/reenroll", server.paths)
+
+    def test_an_older_key_list_is_not_taken(self) -> None:
+        """A collector that was set back has an older list: the certificate is renewed, the newer list stays."""
+        with EstServer(GATEWAY) as server, Gateway() as gateway:
+            server.list_number = 5
+            self.check(gateway.enroll(server), 0, "key list     number 5")
+            (first, list_here) = (gateway.certificate, (gateway.enrolled / "key-list.cbor").read_bytes())
+            server.list_number = 4
+            self.check(gateway.call("renew", "--force"), 0, "key list     number 5", "number 4 and is older")
+            self.assertNotEqual(gateway.certificate, first)
+            self.assertEqual((gateway.enrolled / "key-list.cbor").read_bytes(), list_here)
+            server.list_number = 6
+            self.check(gateway.call("renew", "--force"), 0, "key list     number 6")
+            # Another root's numbers are its own: with a code it is believed from its first list on.
+            (server.root, server.list_number) = (CA().key, 1)
+            self.check(gateway.enroll(server), 0, "key list     number 1")
 
     def test_before_init(self) -> None:
         with EstServer(GATEWAY) as server, Gateway() as gateway:

@@ -6,7 +6,7 @@ import unittest
 import torture
 from reckoning import Reckoning
 
-FILES = ("spool.db", "spool.db-wal", "marks", "keys", "floor")
+FILES = ("spool.db", "spool.db-wal", "marks", "keys", "floor", "key-list")
 
 
 def unreadable(name):

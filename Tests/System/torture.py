@@ -327,7 +327,7 @@ def read_only(house, chance):
 
 def bad_sector(house, chance):
     """Sectors of the database, of its log, or of a small file beside them."""
-    name = chance.choice(["spool.db"] * 4 + ["spool.db-wal"] * 2 + ["marks", "keys", "floor"])
+    name = chance.choice(["spool.db"] * 4 + ["spool.db-wal"] * 2 + ["marks", "keys", "floor", "key-list"])
     size = (house.spool / name).stat().st_size if (house.spool / name).exists() else 0
     # The first sector is the file's head: without it nothing of the file is found.
     begin = chance.choice((0, *[chance.randrange(0, max(1, size), 512)] * 3))
