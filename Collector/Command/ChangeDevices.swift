@@ -22,7 +22,7 @@ struct ChangeDevices: AsyncParsableCommand {
                   - {id: main, vendor: ABB, model: A43, serial: "3001", gateway: gw-new, profile: abb/a43, class: mid, ratio_numerator: 200, ratio_denominator: 5}
 
             What changes is shown line by line. A window takes what is in force when it begins. A meter that comes behind another
-            gateway, or has another serial, model or profile, is commissioned again.
+            gateway, or has another serial or profile, is commissioned again.
             A root key and two persons sign it (dual control): here with --key for each, or elsewhere, from a --draft.
             """)
 

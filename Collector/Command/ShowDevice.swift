@@ -67,6 +67,7 @@ private struct Gateway: Decodable {
         let open: Bool
         let hold: String?
         let missing_tail: String?
+        let skipped: UInt64
     }
 
     /// The last one given, and what the gateway said last of one.
@@ -201,7 +202,8 @@ struct ShowDevice: AsyncParsableCommand {
             let streams = gateway.streams.map {
                 [
                     $0.stream, "through \($0.through)", $0.hold ?? ($0.open ? "open" : "ended"),
-                    $0.missing_tail ?? "",
+                    [$0.skipped > 0 ? "\($0.skipped) skipped" : nil, $0.missing_tail].compactMap(\.self)
+                        .joined(separator: "; "),
                 ]
             }
             parts.append("streams\n" + table(streams, indent: "  "))

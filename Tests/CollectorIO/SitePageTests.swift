@@ -196,6 +196,33 @@ struct SitePageTests {
         try await yard.with { house, caller in try await Self.shows(told, caller) }
     }
 
+    /// What a gateway had to let go of before it was taken is said where people look, and counted once.
+    @Test func recordsThatSkipsStandForAreShown() async throws {
+        let yard = try HouseYard()
+        try await yard.with { house, caller in
+            var gateway = YardGateway(yard)
+            let born = try gateway.bear()
+            let clock = RecordClock(
+                sync: 2, errorMilliseconds: 1, boot: [UInt8](repeating: 7, count: 16), uptimeMilliseconds: 0,
+                utc: anchor)
+            // It begins below what came: three records are here, four are not.
+            let skip = Skip(
+                to: 7, identity: .zero, reason: "deleted", firstClock: clock, lastClock: clock, losses: [])
+            let envelope = try YardGateway.signed(
+                place: RecordPlace(
+                    gateway: gateway.gateway, stream: gateway.stream, sequence: 2, previous: born[0].identity),
+                .skip(skip), at: anchor, by: gateway.key)
+            for record in born + [envelope] {
+                #expect(try await caller.post("/ingest/events?gateway=gw-east", record.encoded).status == 200)
+            }
+            let page = try await caller.get("/gateways/gw-east/fragment").text
+            #expect(page.contains("<code>0101010101010101</code> the gateway no longer has 4 records"), "\(page)")
+            for path in ["/v1/gateways", "/v1/devices/gw-east"] {
+                #expect(try await caller.get(path, as: .operator).text.contains("\"skipped\":4"))
+            }
+        }
+    }
+
     private static func shows(_ told: String, _ caller: Caller) async throws {
         let page = try await caller.get("/gateways/gw-east/fragment").text
         #expect(page.contains("the birth of stream <code>0101010101010101</code> \(told)."), "\(page)")

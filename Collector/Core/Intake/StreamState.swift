@@ -35,6 +35,8 @@ package struct StreamState: Hashable, Sendable {
     package internal(set) var keys: [KeyPeriod]
     /// Ascending, disjoint: numbers that no record will ever be taken for.
     package internal(set) var skipped: [ClosedRange<UInt64>] = []
+    /// Records that will never be taken: skips stand for them.
+    package var skippedCount: UInt64 { skipped.reduce(0) { $0 + ($1.upperBound - $1.lowerBound + 1) } }
     /// The number in dispute, once two records claim it. The stream takes nothing more.
     package internal(set) var forkedAt: UInt64?
     /// A person closed it after GATEWAY_CLONED. It takes nothing more.

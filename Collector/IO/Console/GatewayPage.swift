@@ -161,13 +161,19 @@ enum GatewayPage {
             + (detail.map(command) ?? "") + (detail.map(meters) ?? "")
     }
 
-    /// Records that were signed and never came.
+    /// Records that were signed and never came, and those that the gateway signed a skip for.
     private static func tails(_ detail: DeviceDetail) -> String {
-        detail.streams.compactMap { stream in
-            stream.missingTail.map {
-                "<p class=\"note\">Readings are missing: the birth of stream <code>\(stream.id)</code> \(ConsolePage.escape($0)).</p>"
+        detail.streams.flatMap { stream in
+            let tail = stream.missingTail.map {
+                "the birth of stream <code>\(stream.id)</code> \(ConsolePage.escape($0))"
             }
-        }.joined(separator: "\n")
+            let count = ConsolePage.grouped(Int64(clamping: stream.skipped))
+            let skips =
+                stream.skipped > 0
+                ? "of stream <code>\(stream.id)</code> the gateway no longer has \(count) records; its signed skips say why"
+                : nil
+            return [tail, skips].compactMap(\.self)
+        }.map { "<p class=\"note\">Readings are missing: \($0).</p>" }.joined(separator: "\n")
     }
 
     /// What became of the last command, also of a gateway that is silent now.

@@ -13,6 +13,8 @@ struct DeviceDetail: Sendable {
         let hold: String?
         /// What its birth names of the stream before it and never came.
         let missingTail: String?
+        /// Records of it that skips stand for.
+        let skipped: UInt64
     }
 
     /// The verdict on the last day that was computed.
@@ -52,7 +54,8 @@ extension House {
         let streams = (known?.births ?? []).suffix(DeviceDetail.streamsMax).map { id in
             DeviceDetail.Stream(
                 id: id.description, through: known?.stream(id)?.head.through ?? 0, isOpen: id == known?.open,
-                hold: known?.hold(id, .max)?.rawValue, missingTail: known?.stream(id)?.missingTail?.description)
+                hold: known?.hold(id, .max)?.rawValue, missingTail: known?.stream(id)?.missingTail?.description,
+                skipped: known?.stream(id)?.skippedCount ?? 0)
         }
         return DeviceDetail(
             status: status, points: points.map { DeviceDetail.Point(point: $0, lastDay: lastDay(of: $0.id)) },
@@ -81,7 +84,7 @@ extension House {
                         .object([
                             ("stream", .string(stream.id)), ("through", .count(stream.through)),
                             ("open", .bool(stream.isOpen)), ("hold", .optional(stream.hold)),
-                            ("missing_tail", .optional(stream.missingTail)),
+                            ("missing_tail", .optional(stream.missingTail)), ("skipped", .count(stream.skipped)),
                         ])
                     })
             ),

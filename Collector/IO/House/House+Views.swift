@@ -247,6 +247,7 @@ extension House {
                     ("hold", .optional(intake.gateway(id)?.hold(stream, .max)?.rawValue)),
                     ("findings", .int(Int64(known?.findings.count ?? 0))),
                     ("missing_tail", .optional(known?.missingTail?.description)),
+                    ("skipped", .count(known?.skippedCount ?? 0)),
                 ])
             }
             let meters = (board?.meters ?? []).map { meter -> JSON in
