@@ -5,38 +5,6 @@
 
 package import Quantities
 
-/// A read and how often it is repeated.
-package struct ScheduledRead: Hashable, Sendable {
-    /// Whether a read comes once, whatever its phase, when the schedule starts.
-    package enum Opening: Hashable, Sendable {
-        /// It waits for its first multiple.
-        case none
-        /// At once, and again after each back-off, until it is answered or its next multiple has come. In replay mode
-        /// each meter is read like this before the clock begins to run.
-        case once
-        /// At once, and again after each back-off, until it is answered: identity registers.
-        case untilAnswered
-    }
-
-    /// Index of the read in the birth.
-    package let read: UInt64
-    /// Index of the meter in the birth.
-    package let meter: UInt64
-    /// House milliseconds, at least 1.
-    package let interval: Int64
-    package let opening: Opening
-    /// Registers of the answer: neighbours on the line should differ in it.
-    package let length: Int
-
-    package init(read: UInt64, meter: UInt64, interval: Int64, opening: Opening, length: Int = 0) {
-        self.read = read
-        self.meter = meter
-        self.interval = max(1, interval)
-        self.opening = opening
-        self.length = length
-    }
-}
-
 /// What a bus thread does next.
 package enum BusStep: Hashable, Sendable {
     /// Send the request of the slot now.
@@ -176,6 +144,17 @@ package struct BusSchedule: Sendable {
         places[slot].isOwed = place.isOwed || isSteppedOver || isWaiting
         let multiple = UTCInstant(milliseconds: Self.multiple(of: interval, notBefore: now.milliseconds))
         places[slot].due = min(places[slot].due, multiple)
+    }
+
+    /// Whether the slot's read is still asked.
+    package func isInForce(_ slot: Int) -> Bool { !places[slot].isRetired }
+
+    /// Who the meter is may have changed: what says so is asked now, until it is answered.
+    package mutating func hasten(meter: UInt64, now: UTCInstant) {
+        for slot in slots.indices where slots[slot].meter == meter && slots[slot].opening == .untilAnswered {
+            places[slot].due = min(places[slot].due, now)
+            places[slot].isOpening = true
+        }
     }
 
     /// The next step, and what was missed on the way to it.

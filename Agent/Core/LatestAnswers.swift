@@ -83,6 +83,20 @@ package struct LatestAnswers: Sendable {
         answers[read] = Kept(last: answer, good: answer.status == SampleStatus.good ? nil : good)
     }
 
+    /// What a meter said of itself when the schedule asked it last, by role, without unusable texts.
+    package func identity(ofMeter index: UInt64) -> [Identity.Role: String] {
+        var texts: [Identity.Role: String] = [:]
+        guard let plan = plans[index] else { return texts }
+        for read in plan.reads where read.isIdentity {
+            guard let kept = answers[read.index] else { continue }
+            let words = (kept.good ?? kept.last).words
+            for case let (role, text?) in read.planned.identityTexts(words, plan.meter.profile, chain: plan.chain) {
+                texts[role] = text
+            }
+        }
+        return texts
+    }
+
     /// The quantities of a meter in the order of its plan; identity reads are left out.
     package func values(ofMeter index: UInt64) -> [Value] {
         guard let plan = plans[index] else { return [] }

@@ -90,6 +90,7 @@ extension BusRunner {
             let answer = line.askOnce(ask.request, within: within)
             let to = steadyNanoseconds()
             people.turns.asked(monotonic: clock.now().monotonic)
+            compare(ask.request, answer)
             recorder.askedByPerson(bus: plan.number, from: from, to: to, line: line.figures)
             people.answered(.asked(answer, took: (to - from) / 1_000, within: within))
             return true

@@ -15,7 +15,7 @@ struct MeterOnBus {
     var generation: UInt64 = 0
     /// Identity reads not asked yet.
     var identityOwed: [UInt64] = []
-    /// What each identity read brought last, of a meter with versions. Only looked up.
+    /// What each identity read brought last. Only looked up.
     var identityWords: [UInt64: [UInt8]] = [:]
     var isOpened = false
     /// The walk under way.
@@ -140,9 +140,7 @@ extension BusRunner {
     /// A meter with versions that says something else of itself, or comes back after a silence in which somebody may have
     /// given it other firmware, is asked again which one is for it.
     mutating func look(_ read: ScheduledRead, _ answer: ModbusAnswer) {
-        guard let index = meters.firstIndex(where: { $0.meter.index == read.meter }),
-            !meters[index].meter.versions.isEmpty
-        else { return }
+        guard let index = meters.firstIndex(where: { $0.meter.index == read.meter }) else { return }
         guard answer.status < MeterWalk.gatewayExceptions.lowerBound else {
             meters[index].isAway = true
             return
@@ -154,6 +152,6 @@ extension BusRunner {
             let before = meters[index].identityWords.updateValue(answer.bytes, forKey: read.read)
             if let before, before != answer.bytes { isNews = true }
         }
-        if isNews { walks.want(index, at: now) }
+        if isNews, !meters[index].meter.versions.isEmpty { walks.want(index, at: now) }
     }
 }

@@ -199,6 +199,22 @@ package struct BusRunner {
             fellSilent(meter, status)
         } else if failures == 0, silent.remove(meter) != nil {
             recorder.notice(.answering(meter: meter), bus: plan.number)
+            // Somebody may have exchanged it meanwhile: no reading shall stand under the former one's serial for long.
+            schedule.hasten(meter: meter, now: moment().utc)
+        }
+    }
+
+    /// A person was answered. Where registers that say who a meter is hold other words than the schedule read last, it
+    /// asks for them now: what the person signs next shall not contradict the birth.
+    mutating func compare(_ request: ModbusRequest, _ answer: ModbusAnswer) {
+        guard answer.status == SampleStatus.good else { return }
+        for slot in requests.indices where requests[slot] == request && schedule.isInForce(slot) {
+            let place = schedule.slots[slot]
+            guard place.opening == .untilAnswered,
+                let index = meters.firstIndex(where: { $0.meter.index == place.meter }),
+                meters[index].identityWords[place.read] != answer.bytes
+            else { continue }
+            schedule.hasten(meter: place.meter, now: moment().utc)
         }
     }
 

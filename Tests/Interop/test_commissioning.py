@@ -3,11 +3,14 @@ signed is read with Python's libraries."""
 
 import asyncio
 import json
+import pathlib
 import struct
+import tempfile
 import unittest
 
 from devices import Servers, Slave
-from lone_agent import NOTE, LoneAgent
+from lone_agent import BIRTH, NOTE, READINGS, ROOT, LoneAgent
+from pymodbus.constants import ExcCodes
 
 EXPORT, IMPORT = "1-0:2.8.0", "1-0:1.8.0"
 
@@ -127,6 +130,38 @@ class Commissioning(unittest.TestCase):
         self.assertEqual({register[0]: register[2][0] for register in note[4]}, {IMPORT: 1_234_500, EXPORT: 6_250})
         self.assertEqual({register[0]: register[2][0] for register in note[5]}, {IMPORT: 0, EXPORT: 500})
 
+    def test_exchange_beside_the_running_agent(self) -> None:
+        """The identity is read each hour: what is signed in between must not contradict the records around it."""
+        self.assertEqual(self.run_tool("meter", "replace", "--meter", "meter-east", "--old")[0], 0)
+        self.slave.put(0xFC00, words(777, "I"), 3)
+        self.slave.put(0x4A, words(0.5, "f"), 4)
+        status, said = self.run_tool("meter", "replace", "--meter", "meter-east", "--new", "--serial", "777", "--name", "Ann")
+        self.assertEqual(status, 0, said)
+        status, said = self.commission("--export", "0.5", serial="777")
+        self.assertEqual(status, 0, said)
+        good = self.agent.status()["buses"][0]["good"]
+        self.agent.until("it goes on", lambda: self.agent.status()["buses"][0]["good"] > good + 3)
+        self.agent.end()
+        serial, commissioned, after = "", False, 0
+        for record in self.agent.records():
+            if record[8] == BIRTH:
+                serial = record[9][3][0][5][1]
+            if record[8] == NOTE and record[9][1] == 5:
+                commissioned = True
+                self.assertEqual(record[9][2][6], "777")
+            if commissioned:
+                after += record[8] == READINGS
+                self.assertEqual(serial, "777", "readings after the commissioning stand under another serial")
+        self.assertGreater(after, 0)
+
+    def test_a_meter_that_comes_back_says_who_it_is(self) -> None:
+        self.slave.act = deaf
+        self.agent.until("it falls silent", lambda: self.agent.status()["buses"][0]["timeouts"] >= 3)
+        self.slave.put(0xFC00, words(777, "I"), 3)
+        self.slave.act = None
+        self.agent.until("it is asked at once", lambda: any(
+            "its serial was 12345678 and is 777" in each["what"] for each in self.agent.status()["no_billing_grade"]))
+
     def test_exchange_of_a_dead_meter(self) -> None:
         self.slave.act = deaf
         self.agent.until("it falls silent", lambda: self.agent.status()["buses"][0]["timeouts"] > 0)
@@ -170,6 +205,48 @@ class Commissioning(unittest.TestCase):
         rest = {each["what"]: each["because"] for each in json.loads(done.stdout)["not_looked_at"]}
         self.assertEqual(rest["how lines and meters answer"], "the agent does not run")
         self.assertNotIn("the frequency of meter-east", rest)
+
+
+class ForSomeFirmwareOnly(unittest.TestCase):
+    """One profile with a range and no version beside it: another firmware, or none that can be read, is not commissioned."""
+
+    def test_firmware_that_no_range_names(self) -> None:
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "eastron").mkdir()
+        text = (ROOT / "firmware-profiles/eastron/sdm630.yaml").read_text()
+        (folder / "eastron/sdm630.yaml").write_text(text + '\nfirmware: [{from: "300"}]\n')
+        slave = eastron(12345678, 1234.5, 6.25)
+
+        async def without(_: Slave, __: int, address: int, ___: int) -> ExcCodes | None:
+            return ExcCodes.ILLEGAL_ADDRESS if address == 0xFC03 else None
+
+        slave.act = without
+        port = self.enterContext(Servers()).tcp(slave)
+        agent = self.enterContext(LoneAgent(folder))
+        agent.configure([f"{{tcp: '127.0.0.1:{port}', meters: [{{id: meter-east, profile: eastron/sdm630}}]}}"])
+        agent.start()
+        agent.until("readings", lambda: agent.status()["buses"][0]["good"] > 3)
+
+        def commission() -> tuple[int, str]:
+            done = agent.tool("commission", "--meter", "meter-east", "--serial", "12345678", "--export", "6.25", "--name", "Ann",
+                              "--config", agent.config, check=False)
+            return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+        status, said = commission()
+        self.assertEqual(status, 1, said)
+        self.assertIn("meter-east did not tell its firmware", said)
+        # Now it does: the records hear of it at once.
+        slave.act = None
+        status, said = commission()
+        self.assertEqual(status, 1, said)
+        self.assertIn("firmware 258 of meter-east is in no range of its profile eastron/sdm630", said)
+        slave.put(0xFC03, [301], 3)
+        status, said = commission()
+        self.assertEqual(status, 0, said)
+        agent.end()
+        births = [record for record in agent.records() if record[8] == BIRTH]
+        self.assertEqual(births[-1][9][3][0][5][2], "301")
+        self.assertEqual([record[9][1] for record in agent.records() if record[8] == NOTE][-1], 5)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ extension ControlRequest {
 }
 
 private struct CommissionVisit {
+    /// How long the bus may take to ask the meter again who it is.
+    private static let recordsNanoseconds: Int64 = 20_000_000_000
     private let target: RunningMeter
     private let serial: String
     private let typed: [(ObisCode, DisplayedEnergy)]
@@ -103,6 +105,8 @@ private struct CommissionVisit {
             throw ControlRefusal(
                 "\(meter.id) did not tell its serial number: \(live.failure ?? "no usable text"); try again")
         }
+        try awaitRecords(live.texts)
+        try refuseFirmware(live.texts[.firmware] ?? "")
         let check = DisplayCheck(
             meter: meter.id.text, serialTyped: serial, serialRead: live.serial,
             registers: typed.map { code, displayed in
@@ -131,6 +135,35 @@ private struct CommissionVisit {
                     registers: seen, accepted: reason))
         }
         try caller.line("commissioned \(meter.id): signed as record \(number)")
+    }
+
+    /// What is recorded of the meter must name the device that answers now: a reading under a former serial or firmware
+    /// would end the commissioning as soon as it is signed. The bus asks again as soon as it sees other words.
+    private func awaitRecords(_ live: [Identity.Role: String]) throws {
+        let roles = [Identity.Role.model, .serial, .firmware].filter { live[$0] != nil }
+        let until = steadyNanoseconds() + Self.recordsNanoseconds
+        while !caller.isGone, let board = context.board {
+            let said = board.latest.answers.identity(ofMeter: target.meter.index)
+            guard let role = roles.first(where: { said[$0] != live[$0] }) else { return }
+            guard steadyNanoseconds() < until else {
+                throw ControlRefusal(
+                    "\(target.meter.id) answers \(role.name) \(live[role] ?? ""), its records name \(said[role] ?? "none") "
+                        + "and it was not asked again within \(Self.recordsNanoseconds / 1_000_000_000) s: try again")
+            }
+            sleepUntil(steadyNanoseconds() + 50_000_000)
+        }
+    }
+
+    /// A map for some firmware only settles nothing for another one, nor for one that nobody knows.
+    private func refuseFirmware(_ version: String) throws(ControlRefusal) {
+        let profile = target.meter.profile
+        guard !profile.firmware.isEmpty, version.isEmpty || !profile.covers(firmware: version) else { return }
+        let what =
+            version.isEmpty
+            ? "\(target.meter.id) did not tell its firmware, and its profile \(profile.name) is for some versions only"
+            : "firmware \(version) of \(target.meter.id) is in no range of its profile \(profile.name)"
+        throw ControlRefusal(
+            "\(what): nobody's energy is billed by a guess. Add the profile for its firmware and reload")
     }
 
     private func show(_ check: DisplayCheck) throws {

@@ -7,8 +7,10 @@ internal import Metering
 
 /// What a meter answered just now.
 struct LiveRegisters {
+    /// What it says of itself, by role. Only looked up.
+    private(set) var texts: [Identity.Role: String] = [:]
     /// Empty: its profile has no register for it, or it gave no usable text.
-    private(set) var serial = ""
+    var serial: String { texts[.serial] ?? "" }
     private(set) var hasSerialRegister = false
     /// By OBIS code; only those that gave a value. Only looked up.
     private(set) var energies: [ObisCode: RegisterSeen.Read] = [:]
@@ -36,16 +38,20 @@ struct LiveRegisters {
         let reads: [PlannedRead]
         do {
             reads =
-                try meter.profile.identityPlan(chain: chain).filter { $0.identity.contains(.serial) }
+                try meter.profile.identityPlan(chain: chain).filter { $0.identity.contains { $0 <= .firmware } }
                 + meter.profile.plan(codes, chain: chain) + meter.profile.plan(power, chain: chain)
         } catch { throw ControlRefusal("\(meter.id): \(error.description)") }
         for read in reads where !caller.isGone {
             guard let asked = ModbusRequest(read.request, unit: meter.unit) else { continue }
             let answer = line.ask(asked, patience: patience) { caller.isGone }
             guard answer.answer.status == SampleStatus.good else {
-                failure = failure ?? ValueText.failure(answer)
+                // Not every device has a register for model or firmware.
+                let isDead = answer.answer.status > SampleStatus.exceptionMax
+                if isDead || read.identity.isEmpty || read.identity.contains(.serial) {
+                    failure = failure ?? ValueText.failure(answer)
+                }
                 // One that is dead for the first request is dead for the others.
-                if answer.answer.status > SampleStatus.exceptionMax { return }
+                if isDead { return }
                 continue
             }
             take(read, answer.answer.bytes, meter, chain, uptime: context.clock?.now().uptime ?? 0)
@@ -55,9 +61,7 @@ struct LiveRegisters {
     private mutating func take(
         _ read: PlannedRead, _ words: [UInt8], _ meter: ConfiguredMeter, _ chain: [SunSpecModel], uptime: UInt64
     ) {
-        for (role, text) in read.identityTexts(words, meter.profile, chain: chain) where role == .serial {
-            serial = text ?? ""
-        }
+        for case let (role, text?) in read.identityTexts(words, meter.profile, chain: chain) { texts[role] = text }
         for value in ReadDecoder(meter.profile, read.request, chain: chain).decode(words) {
             switch value.value {
             case .counter(let count):
