@@ -40,12 +40,14 @@ extension Commands {
         } catch let error as HTTPSError { throw Arguments.Wrong(description: "--url: \(error)") } catch let error
             as ClaimCodeError
         { throw Arguments.Wrong(description: "--code: \(error)") }
-        let clock = CertificateClock(settings)
-        if !clock.advice.isEmpty { say(clock.advice) }
-        let enrolment = Enrolment(settings, key: try AgentParts.keys(settings).inForce(settings), clock: clock)
         guard Initialisation.isDone(settings) else {
             throw Arguments.Failed(description: "there is no spool yet: kilomint-agent init --config \(settings.file)")
         }
+        let turn = try turn(settings)
+        defer { withExtendedLifetime(turn) {} }
+        let clock = CertificateClock(settings)
+        if !clock.advice.isEmpty { say(clock.advice) }
+        let enrolment = Enrolment(settings, key: try AgentParts.keys(settings).inForce(settings), clock: clock)
         let replaced = ReplacedBox(folder: settings.spool.path)
         let wasMarked = replaced.isMarked
         // Before: with the certificate there, a crash must not leave a stream that goes on as if nothing had been replaced.
@@ -63,6 +65,9 @@ extension Commands {
     static func renew(_ words: [String]) throws {
         let arguments = try Arguments(words, options: ["config"], flags: ["force", "rekey"])
         let settings = try settings(arguments)
+        // Without a spool there is nothing to renew either, which is said below.
+        let turn = Initialisation.isDone(settings) ? try turn(settings) : nil
+        defer { withExtendedLifetime(turn) {} }
         let clock = CertificateClock(settings)
         if !clock.advice.isEmpty { say(clock.advice) }
         if arguments.has("rekey") { return try rekey(settings, clock) }
@@ -88,6 +93,12 @@ extension Commands {
             print("The certificate is valid until \(renewal.certificate.notAfter); renewal is due at \(renewal.due).")
         }
         if isRefused { throw Arguments.Failed(description: "") }
+    }
+
+    private static func turn(_ settings: AgentSettings) throws(SystemError) -> EnrolmentTurn {
+        try EnrolmentTurn(folder: settings.spool.path) {
+            say("Another enroll or renew is at work here: waiting for it …")
+        }
     }
 
     /// The claim code of --code; with `-`, or without it, from standard input, where nobody reads it over the process list.

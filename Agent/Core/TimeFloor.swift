@@ -21,13 +21,15 @@ package struct TimeFloor: Hashable, Sendable {
         hinted = hints.filter { floor < $0 && $0 <= bound }.max()
     }
 
-    /// How far a receipt's time may lie ahead of a synchronised clock and still become proof. Milliseconds: a day.
-    package static let receiptsAheadMax: Int64 = 86_400_000
+    /// How far somebody's word may lie ahead of a synchronised clock and still be proof. Milliseconds: a day.
+    package static let aheadMax: Int64 = 86_400_000
+    /// No clock that is before it is synchronised, whatever it is said to be.
+    package static let beginning = UTCInstant(milliseconds: 1_767_225_600_000)  // 2026-01-01T00:00:00Z
 
-    /// Whether a receipt's time may be proof from now on: a collector whose clock once stood in the future must not make every
-    /// certificate and key look ended for ever. Where nobody knows the time, whoever signs receipts does.
-    package static func takes(receipt: UTCInstant, clock: UTCInstant, isSynchronised: Bool) -> Bool {
-        !isSynchronised || receipt <= clock + receiptsAheadMax
+    /// Whether what a receipt or a certificate says is proof: a collector whose clock once stood in the future must not make
+    /// every certificate and key look ended for ever. Where nobody knows the time, the collector does.
+    package static func takes(_ word: UTCInstant, clock: UTCInstant, isSynchronised: Bool) -> Bool {
+        !isSynchronised || clock < beginning || word <= clock + aheadMax
     }
 
     /// The latest instant known to have passed; nil when `clock` is not before what is proven, and so is believed.

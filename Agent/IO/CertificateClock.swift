@@ -11,13 +11,17 @@ package struct CertificateClock: Sendable {
     /// What a person should be told; empty when the clock is believed.
     package let advice: String
 
-    /// - Parameter clock: real UTC as the machine has it.
-    package init(_ settings: AgentSettings, clock: UTCInstant = Self.realTime()) {
+    /// - Parameters:
+    ///   - clock: real UTC as the machine has it.
+    ///   - isSynchronised: what the kernel says of it.
+    package init(
+        _ settings: AgentSettings, clock: UTCInstant = Self.realTime(), isSynchronised: Bool = Self.isSynchronised
+    ) {
         let folder = EnrolledFolder(settings.enrolled)
-        var proven = [Self.written("/proc/self/exe")].compactMap { $0 }
         // Not readable, not there: then it proves nothing.
-        if let certificate = folder.ownCertificate { proven.append(certificate.notBefore) }
-        if let receipt = ReceiptFloor(folder: settings.spool.path).instant { proven.append(receipt) }
+        let words = [folder.ownCertificate?.notBefore, ReceiptFloor(folder: settings.spool.path).instant]
+            .compactMap { $0 }.filter { TimeFloor.takes($0, clock: clock, isSynchronised: isSynchronised) }
+        let proven = words + [Self.written("/proc/self/exe")].compactMap { $0 }
         let hints = [Spool.file(settings.spool.path), Spool.file(settings.spool.path) + "-wal", folder.path]
         let floor = TimeFloor(proven: proven, hints: hints.compactMap(Self.written))
         guard let instead = floor.instead(of: clock) else {
@@ -38,6 +42,9 @@ package struct CertificateClock: Sendable {
         clock_gettime(CLOCK_REALTIME, &time)
         return UTCInstant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
+
+    /// False also where the process may not ask.
+    package static var isSynchronised: Bool { MachineFactsReader.clockQuality.quality == .synchronised }
 
     /// When a file was last written. Packages keep the time of the build.
     private static func written(_ path: String) -> UTCInstant? {

@@ -76,7 +76,7 @@ extension Keeper {
         // Replayed time says nothing about the world's.
         if settings.replay == nil, receipt.receivedAt - floorWrittenAt >= ReceiptFloor.writeEvery {
             let own = clock.recordClock(clock.now())
-            if TimeFloor.takes(receipt: receipt.receivedAt, clock: own.utc, isSynchronised: own.sync == 2) {
+            if TimeFloor.takes(receipt.receivedAt, clock: own.utc, isSynchronised: own.sync == 2) {
                 floorWrittenAt = receipt.receivedAt
                 ReceiptFloor(folder: spool.folder).write(receipt.receivedAt)
             } else {

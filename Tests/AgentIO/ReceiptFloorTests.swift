@@ -4,6 +4,7 @@
 internal import AgentCore
 internal import Kit
 internal import Quantities
+internal import Settings
 internal import Testing
 
 struct ReceiptFloorTests {
@@ -24,5 +25,28 @@ struct ReceiptFloorTests {
         #expect(bench.keeper.streams.last?.receipted == head && floor.instant == nil)
         try receive(start + 43_200_000)
         #expect(floor.instant == start + 43_200_000)
+    }
+
+    /// What was kept before by mistake counts no more once the clock is synchronised, else for as long as it is not.
+    @Test func aFloorAheadOfASynchronisedClockIsPassedOver() throws {
+        let place = try TemporaryDirectory()
+        let text = """
+            gateway: gw-1
+            key: \(place.file("none"))
+            spool: {path: \(place.path)}
+            profiles: \(Workplace.root)/firmware-profiles
+            buses:
+              - {tcp: 192.0.2.1, meters: [{id: meter-1, profile: abb/b23}]}
+
+            """
+        let settings = try AgentSettings(try SettingsFile.parse(Array(text.utf8), file: "agent.yaml"))
+        let now = CertificateClock.realTime()
+        let ahead = try #require(UTCInstant("2099-01-01T00:00:00Z"))
+        ReceiptFloor(folder: place.path).write(ahead)
+        #expect(CertificateClock(settings, clock: now, isSynchronised: true).instant == now)
+        #expect(CertificateClock(settings, clock: now, isSynchronised: false).instant == ahead)
+        // A clock of 1970 is not synchronised, whatever the kernel thinks.
+        let past = UTCInstant(milliseconds: 86_400_000)
+        #expect(CertificateClock(settings, clock: past, isSynchronised: true).instant == ahead)
     }
 }

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import fcntl
 import os
 import pathlib
 import select
@@ -356,6 +357,24 @@ class EnrolmentTests(unittest.TestCase):
             # Another root's numbers are its own: with a code it is believed from its first list on.
             (server.root, server.list_number) = (CA().key, 1)
             self.check(gateway.enroll(server), 0, "key list     number 1")
+
+    def test_one_at_a_time(self) -> None:
+        """A renewal that was asked for before an enrolment elsewhere would put the former operator's words over the new ones."""
+        with EstServer(GATEWAY) as server, Gateway() as gateway:
+            self.check(gateway.enroll(server), 0)
+            asked = list(server.paths)
+            folder = os.open(gateway.dir / "spool", os.O_RDONLY)
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX)
+                command = [str(gateway.program), "renew", "--force", "--config", str(gateway.config)]
+                with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as renewal:
+                    assert renewal.stderr and renewal.stdout
+                    self.assertIn("waiting for it", renewal.stderr.readline())
+                    self.assertEqual(server.paths, asked)
+                    fcntl.flock(folder, fcntl.LOCK_UN)
+                    self.assertIn("has a new certificate", renewal.stdout.read())
+            finally:
+                os.close(folder)
 
     def test_before_init(self) -> None:
         with EstServer(GATEWAY) as server, Gateway() as gateway:
