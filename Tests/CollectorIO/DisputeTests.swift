@@ -82,4 +82,42 @@ struct DisputeTests {
         #expect(await again.isDisputed(Self.gateway, at: yard.now) == !isReplaced)
         try await yard.close(again)
     }
+
+    /// Its gateway may be another entity's: what it reads is in dispute all the same.
+    @Test func aSiteWaitsForTheGatewayThatReadsItsMeters() async throws {
+        let yard = try HouseYard()
+        let house = try await yard.open()
+        let shares = [Entity.Share(principal: id("west"), account: id("west"), ppm: 1_000_000)]
+        for (number, body) in [
+            (1, .entity(Entity(id: id("solar-west"), organisation: id("owners"), population: 1, shares: shares))),
+            (2, .gateway(Gateway(id: Self.gateway, entity: id("solar-west"), clockError: 1000))),
+        ] as [(UInt64, Registration.Body)] {
+            let payload = Registration(number: number, effectiveFrom: anchor, body: body).encoded
+            _ = try await house.take(
+                registration: Document([
+                    try SignedMessage.signing(payload, as: .registration, with: yard.key("root"))
+                ]))
+        }
+        var gateway = YardGateway(yard)
+        let born = try gateway.bear()
+        _ = await house.deliver(born)
+        _ = try await house.take(statement: try YardDesk(yard: yard).statement())
+        for number in 1...2 as ClosedRange<Int64> {
+            yard.set(anchor + number * day)
+            _ = await house.deliver(try gateway.produceDay())
+        }
+        yard.set(anchor + 3 * day)
+        try await house.work()
+        // Sealed before anybody saw that there are two.
+        let other = try YardGateway.signed(
+            place: RecordPlace(
+                gateway: gateway.gateway, stream: gateway.stream, sequence: 2, previous: born[0].identity),
+            .readings(Readings(base: 0, samples: [])), at: anchor, by: gateway.key)
+        _ = await house.deliver([other])
+        try await yard.prove(house)
+        let window = try #require(await house.state.windows.last)
+        #expect(window.due.isEmpty == false && window.issued.isEmpty)
+        #expect(Set(window.decision?.body.lines.compactMap(\.reason) ?? []) == ["STREAM_FORKED"])
+        try await yard.close(house)
+    }
 }

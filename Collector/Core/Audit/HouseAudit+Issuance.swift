@@ -137,12 +137,12 @@ extension HouseAudit {
         if !unreconciled.isEmpty { return "the lost tail of a log was not reconciled" }
         let entities = window.outcome.output.allocations.filter { $0.principal == principal }.map(\.entity)
         let held = intakeHeld()
-        for site in registry.plant(at: window.cut.start).sites where entities.contains(site.entity.id) {
-            let disputed = site.gateways.first { gateway in
-                let keys = registry.gatewayKeys(gateway.id, at: window.cut.end)
-                return held.gateway(gateway.id)?.isDisputed(keys) ?? false
+        let plant = registry.plant(at: window.cut.start)
+        for site in plant.sites where entities.contains(site.entity.id) {
+            let disputed = plant.gatewayIDs(of: site).first { gateway in
+                held.gateway(gateway)?.isDisputed(registry.gatewayKeys(gateway, at: window.cut.end)) ?? false
             }
-            if let disputed { return "two histories of \(disputed.id) waited for a person" }
+            if let disputed { return "two histories of \(disputed) waited for a person" }
         }
         return nil
     }

@@ -116,4 +116,10 @@ package struct RegisteredPlant: Sendable {
 
     /// A meter that a metering point names.
     package func meter(_ id: Identifier) -> Meter? { metersByID[id] }
+
+    /// Gateways whose word a site's days rest on, by id: its own, and those that read its meters.
+    package func gatewayIDs(of site: Site) -> [Identifier] {
+        let readers = site.meteringPoints.flatMap(\.meters).compactMap { meter($0)?.gateway }
+        return Set(site.gateways.map(\.id) + readers).sorted()
+    }
 }

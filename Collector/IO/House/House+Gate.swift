@@ -49,7 +49,7 @@ extension House {
         let plant = state.registry.plant(at: window.cut.start)
         for site in plant.sites where window.cut.entities.contains(where: { $0.entity == site.entity.id }) {
             if !settled.contains(site.entity.id) { conditions.stalled += site.entity.shares.map(\.principal) }
-            if site.gateways.contains(where: { isDisputed($0.id, at: window.cut.end) }) {
+            if plant.gatewayIDs(of: site).contains(where: { isDisputed($0, at: window.cut.end) }) {
                 conditions.forked.append(site.entity.id)
             }
         }
