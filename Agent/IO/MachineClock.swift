@@ -79,24 +79,36 @@ package struct MachineClock: Sendable {
     }
 
     /// The record's clock for a moment, with what the kernel knows of its quality.
+    ///
+    /// Who sets the clock for the first time steps it and calls it synchronised. A moment from before that is not made true
+    /// by it, and everything read since the boot would get its time from this record.
     package func recordClock(_ moment: Moment) -> RecordClock {
-        let (sync, error) = quality(moment.utc)
+        recordClock(moment, MachineFactsReader.clockQuality)
+    }
+
+    func recordClock(_ moment: Moment, _ kernel: (quality: ClockFacts.Quality, errorMilliseconds: Int64)) -> RecordClock
+    {
+        var (sync, error) = quality(moment.utc, kernel)
+        let later = now()
+        let step = later.utc - moment.utc - (Int64(clamping: later.uptime) - Int64(clamping: moment.uptime))
+        if abs(step) >= BusSchedule.stepMin { sync = min(sync, 1) }
         return RecordClock(
             sync: sync, errorMilliseconds: error, boot: boot, uptimeMilliseconds: moment.uptime, utc: moment.utc)
     }
 
     /// Synchronised if the kernel's clock is disciplined; informative if the year at least is believable; unknown too
     /// where the kernel is not let to say.
-    private func quality(_ utc: UTCInstant) -> (sync: Int, errorMilliseconds: UInt64) {
+    private func quality(
+        _ utc: UTCInstant, _ kernel: (quality: ClockFacts.Quality, errorMilliseconds: Int64)
+    ) -> (sync: Int, errorMilliseconds: UInt64) {
         guard case .real = house else { return (2, 0) }
-        let (quality, error) = MachineFactsReader.clockQuality
         let sync =
-            switch quality {
+            switch kernel.quality {
             case .synchronised: 2
             case .unsynchronised: utc.milliseconds > 1_700_000_000_000 ? 1 : 0
             case .unknown: 0
             }
-        return (sync, UInt64(error))
+        return (sync, UInt64(kernel.errorMilliseconds))
     }
 
     /// What this process is let to know of the kernel's clock, where that is nothing.

@@ -24,7 +24,10 @@ enum SerialPort {
         guard isatty(descriptor) == 1 else { throw OpenError(description: "\(device) is no serial line") }
         // Our own kind first: the lock names its holder, TIOCEXCL only answers EBUSY to whoever comes later.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw OpenError(description: "\(device) is in use by another process (see: fuser \(device))")
+            throw OpenError(
+                description:
+                    "\(device) is in use by another process, or by another bus under another name (see: fuser \(device))"
+            )
         }
         guard ioctl(descriptor, UInt(TIOCEXCL), 0) == 0 else {
             throw OpenError(description: "\(device) cannot be taken for one process: \(reason())")

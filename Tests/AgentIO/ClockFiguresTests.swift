@@ -2,6 +2,7 @@
 
 internal import AgentCore
 @testable internal import AgentIO
+internal import Evidence
 internal import Foundation
 internal import Quantities
 internal import Testing
@@ -33,6 +34,21 @@ struct ClockFiguresTests {
         #expect(said.line == "clock      " + text)
         #expect(said.json["state"] as? String == state && said.json["error_ms"] as? Int == json)
         #expect(said.json["steps"] as? Int == 0 && said.json["largest_step_ms"] as? Int == 0)
+    }
+
+    /// The clock is set between the moment that a record is of and the look at its quality.
+    @Test(
+        arguments: [(Int64(0), 2), (50, 2), (-46 * 365 * 86_400_000, 1), (3_600_000, 1), (-101, 1)] as [(Int64, Int)])
+    func aMomentFromBeforeTheClockWasSetGivesNoTime(off: Int64, sync: Int) throws {
+        let clock = try MachineClock(house: .real)
+        let now = clock.now()
+        let moment = Moment(uptime: now.uptime, utc: now.utc + off, monotonic: now.monotonic)
+        #expect(clock.recordClock(moment, (.synchronised, 3)).sync == sync)
+        #expect(clock.recordClock(moment, (.unknown("why"), 0)).sync == 0)
+        // Whoever replays the past has no clock that is set.
+        let past = try MachineClock(
+            house: .replayed(start: UTCInstant(milliseconds: 0), speed: 1_000, zero: UTCInstant(milliseconds: 0)))
+        #expect(past.recordClock(past.now()).sync == 2)
     }
 
     @Test func stepsAreCounted() throws {
