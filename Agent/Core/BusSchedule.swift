@@ -149,7 +149,7 @@ package struct BusSchedule: Sendable {
     /// Whether the slot's read is still asked.
     package func isInForce(_ slot: Int) -> Bool { !places[slot].isRetired }
 
-    /// Who the meter is may have changed: what says so is asked now, until it is answered.
+    /// Who the meter is may have changed: what says so is asked from then on, until it is answered.
     package mutating func hasten(meter: UInt64, now: UTCInstant) {
         for slot in slots.indices where slots[slot].meter == meter && slots[slot].opening == .untilAnswered {
             places[slot].due = min(places[slot].due, now)

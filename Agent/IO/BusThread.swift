@@ -48,6 +48,8 @@ extension BusPlan {
 package struct BusRunner {
     /// Failures in a row after which a meter is called silent.
     static let silentAfter = 3
+    /// Real milliseconds after which a device that answers again is believed who it is.
+    private static let awakeAfter: Int64 = 30_000
 
     let plan: BusPlan
     let recorder: Recorder
@@ -199,8 +201,9 @@ package struct BusRunner {
             fellSilent(meter, status)
         } else if failures == 0, silent.remove(meter) != nil {
             recorder.notice(.answering(meter: meter), bus: plan.number)
-            // Somebody may have exchanged it meanwhile: no reading shall stand under the former one's serial for long.
-            schedule.hasten(meter: meter, now: moment().utc)
+            // Somebody may have exchanged it meanwhile: no reading shall stand under the former one's serial for long. But
+            // one that has just got its power back may answer zeros, which would be another serial.
+            schedule.hasten(meter: meter, now: moment().utc + Self.awakeAfter * schedule.speed)
         }
     }
 
