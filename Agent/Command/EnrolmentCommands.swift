@@ -17,6 +17,9 @@ extension Commands {
                 "gateway", settings.gateway.text, "is not \(gateway), which --gateway names",
                 allowed: "one id: write it into the configuration")
         }
+        if let user = try ServiceUser.become(ownerOf: settings.spool.path) {
+            say("Going on as \(user), whose the spool's folder is: the service could not use what is root's.")
+        }
         let done = try Initialisation(settings)
         print("gateway  \(settings.gateway)")
         print("key      \(settings.key)  \(done.publicKey)  \(done.isKeyNew ? "made" : "was there, kept")")
@@ -65,6 +68,11 @@ extension Commands {
     static func renew(_ words: [String]) throws {
         let arguments = try Arguments(words, options: ["config"], flags: ["force", "rekey"])
         let settings = try settings(arguments)
+        let certificate = EnrolledFolder(settings.enrolled).certificate
+        guard access(certificate, R_OK) == 0 || errno != EACCES else {
+            throw Arguments.Failed(
+                description: "this user may not read \(certificate): sudo -u kilomint-agent kilomint-agent renew …")
+        }
         // Without a spool there is nothing to renew either, which is said below.
         let turn = Initialisation.isDone(settings) ? try turn(settings) : nil
         defer { withExtendedLifetime(turn) {} }

@@ -14,7 +14,8 @@ extension Help {
         kilomint-agent init [--config FILE] [--gateway ID]
 
         Makes the gateway's key and its spool, without any network; what is there stays.
-        Call it as the service's own user: sudo -u kilomint-agent kilomint-agent init …
+        What it makes is the service's: called by root it goes on as the user whose the
+        spool's folder is.
         --gateway only makes sure that the configuration is that gateway's.
         A key in a token or TPM is made by `kilomint-agent key create`.
 

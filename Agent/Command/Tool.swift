@@ -11,7 +11,9 @@ enum Tool {
 
     /// Set by Ctrl-C: what is under way ends in order.
     private static let isInterrupted = Atomic<Bool>(false)
-    static var isStopped: Bool { isInterrupted.load(ordering: .relaxed) }
+    /// Whoever read the output has gone, as in `… | head`.
+    private static let isUnheard = Atomic<Bool>(false)
+    static var isStopped: Bool { isInterrupted.load(ordering: .relaxed) || isUnheard.load(ordering: .relaxed) }
 
     /// Options of the command line that are handed on to a verb, as `--stop-bits` for `stop_bits`.
     static func values(_ arguments: Arguments, _ names: [String]) -> [String: String] {
@@ -51,17 +53,22 @@ enum Tool {
         _ request: ControlRequest, _ settings: AgentSettings?, onlyRunning: Bool = false, isHere: Bool = false,
         _ line: (String) -> Void
     ) throws {
-        guard let settings, !isHere else { return try runHere(request, settings, line) }
+        // Whether anybody reads shows only where something is written.
+        func tell(_ text: String) {
+            line(text)
+            if fflush(nil) != 0 { isUnheard.store(true, ordering: .relaxed) }
+        }
+        guard let settings, !isHere else { return try runHere(request, settings, tell) }
         do {
             try ControlSocket.ask(
                 settings.control, request, isOver: { isStopped },
                 { text in
-                    line(text)
+                    tell(text)
                     return !isStopped
                 })
         } catch {
             guard case .absent = error, !onlyRunning else { throw Arguments.Failed(description: error.description) }
-            try runHere(request, settings, line)
+            try runHere(request, settings, tell)
         }
     }
 
@@ -79,11 +86,12 @@ enum Tool {
             } else if isTerminal {
                 print(clear + text, terminator: "")
             }
-            fflush(nil)
         }
         if isProgress, isTerminal { print("\r\u{1B}[K", terminator: "") }
         fflush(nil)
-        if isStopped { throw Arguments.Failed(description: "stopped; what is above was found until then") }
+        if isInterrupted.load(ordering: .relaxed) {
+            throw Arguments.Failed(description: "stopped; what is above was found until then")
+        }
     }
 
     private static func runHere(

@@ -3,6 +3,7 @@
 
 internal import AgentCore
 internal import Evidence
+internal import Glibc
 internal import Keys
 internal import MQTT
 internal import Metering
@@ -157,6 +158,9 @@ extension ConfigurationSheet {
                 _ = try site.settings(over: version)
                 (self.version, part) = (version, found)
                 standing = "\(version.number), " + (state.trial == nil ? "in force" : "on trial")
+            } catch let error as SystemError where error.code == EACCES {
+                // The values of the site's file are shown: whether they take effect root or the service's user may ask.
+                (standing, version, part) = ("not known to this user: \(error)", nil, nil)
             } catch {
                 (standing, version, part) = ("not used: \(error)", nil, nil)
             }

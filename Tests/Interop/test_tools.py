@@ -243,6 +243,13 @@ class Beside(unittest.TestCase):
         nobody = self.tool("watch", "--times", 1, "--meter", "m-line,m-none", check=False)
         self.assertEqual((nobody.returncode, nobody.stdout), (1, ""))
         self.assertIn("m-none is not read by the running agent; it reads: m-line, m-tcp", nobody.stderr)
+        # Whoever reads takes a line and goes, as `| head -1` does.
+        command = [str(BIN / "kilomint-agent"), "watch", "--every", "200", "--config", str(self.agent.config)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+            assert watch.stdout and watch.stderr
+            watch.stdout.readline()
+            watch.stdout.close()
+            self.assertEqual((watch.wait(10), watch.stderr.read()), (0, ""))
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         command = [str(BIN / "kilomint-agent"), "watch", "--every", "200", "--config", str(self.agent.config)]

@@ -459,6 +459,17 @@ esac
         self.assertEqual(done, [("scan", 1), ("scan", 0), ("profile show", 0), ("config check", 0), ("init", 0), ("read", 0),
                                 ("status", 0), ("enroll", 2), ("commission", 0), ("doctor", 1), ("status", 0), ("report", 0)])
 
+    def test_what_root_initialises_is_the_service_s(self):
+        """sudo without -u is soon typed; a key of root's would end each start with status 78."""
+        install(self.root, "kilomint-profiles", "kilomint-agent")
+        self.root.at("etc/kilomint/agent.yaml").write_text(filled(self.root, 1))
+        self.assertIn("Going on as kilomint-agent", self.root.run("kilomint-agent", "init").stdout)
+        made = sorted(self.root.at("var/lib/kilomint-agent").rglob("*"))
+        self.assertIn(self.root.at("var/lib/kilomint-agent/gateway.pem"), made)
+        self.assertIn(self.root.at("var/lib/kilomint-agent/spool/spool.db"), made)
+        for path in made:
+            self.assertRegex(self.root.owner_and_mode(path.relative_to(self.root.path)), "^kilomint-agent:kilomint-agent ", path)
+
     def test_a_member_of_the_agent_s_group_uses_the_tools(self):
         """As docs/install.md has it: control_mode alone, and a person in the group; key and records stay closed."""
         mine = self.prepare(self.plant())
@@ -471,6 +482,11 @@ esac
         for words in (("status",), ("read",), ("doctor", "--json")):
             said = self.root.run("setpriv", "--reuid=ann", "--regid=ann", "--init-groups", "kilomint-agent", *words, check=False)
             self.assertIn('"findings"' if words[0] == "doctor" else "meter-1", said.stdout)
+        # What only the agent's own user may see is not taken for nothing.
+        for words, known in ((("config", "show", "--origin"), r"remote version +not known to this user: .*Permission denied"),
+                             (("renew",), "this user may not read .*gateway.crt: sudo -u kilomint-agent")):
+            said = self.root.run("setpriv", "--reuid=ann", "--regid=ann", "--init-groups", "kilomint-agent", *words, check=False)
+            self.assertRegex(said.stdout, known)
         said = self.root.run("setpriv", "--reuid=ann", "--regid=ann", "--init-groups", "cat", "/var/lib/kilomint-agent/gateway.pem", check=False)
         self.assertIn("Permission denied", said.stdout)
 
