@@ -20,6 +20,8 @@ extension Keeper {
         switch event {
         case .connected:
             log.line(.info, "broker connected", [("broker", session?.stats.broker?.description ?? "")])
+            // The session draws its conclusion after it has said that the connection is lost: perhaps only now it stands.
+            tellRival()
             evidence.connected(now: now)
             window.connected(now: now)
             live.left()
@@ -34,14 +36,7 @@ extension Keeper {
             }
             window.disconnected()
             live.left()
-            // Who may have no topic is thrown out again and again: that is no rival.
-            let isRivalled = evidence.refusal == nil && session?.stats.isRivalled ?? false
-            if isRivalled, !isRivalTold {
-                log.line(
-                    .error, "another client uses this gateway's id; coming back ever less often",
-                    [("remedy", "find the second program or cloned disk")])
-            }
-            isRivalTold = isRivalled
+            tellRival()
         case .subscribed(let refused):
             evidence.subscribed(refused: refused.first?.reason.description)
             for filter in refused {
@@ -59,6 +54,17 @@ extension Keeper {
             evidence.heard(now: now)
         case .stopped: break
         }
+    }
+
+    private func tellRival() {
+        // Who may have no topic is thrown out again and again: that is no rival.
+        let isRivalled = evidence.refusal == nil && session?.stats.isRivalled ?? false
+        if isRivalled, !isRivalTold {
+            log.line(
+                .error, "another client uses this gateway's id; coming back ever less often",
+                [("remedy", "find the second program or cloned disk")])
+        }
+        isRivalTold = isRivalled
     }
 
     private func receive(_ message: MQTTMessage) throws {
