@@ -57,7 +57,8 @@ extension Keeper {
     private var statusLine: String {
         let head = streams[sending].head
         let waiting = head - min(head, window.receipted)
-        return "\(planner.register.meters.count) meters; \(chain.head) records signed, \(waiting) not receipted; "
+        let count = planner.register.meters.count
+        return "\(count) \(count == 1 ? "meter" : "meters"); \(chain.head) records signed, \(waiting) not receipted; "
             + (window.isConnected
                 ? "broker connected" : session == nil ? enrolment.figures.short : "broker not connected")
             + (isWritable ? "" : "; THE SPOOL REFUSES WRITES") + (signerProblem == nil ? "" : "; THE KEY DOES NOT SIGN")

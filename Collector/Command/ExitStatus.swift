@@ -20,6 +20,29 @@ func withExitStatus(_ body: () async throws -> Void) async throws {
         throw ending(error, DraftRefused.exitCode)
     } catch let error as ServiceStartError {
         throw ending(error, error.exitCode)
+    } catch let error as CocoaError {
+        throw ending(FileTrouble(error), FileTrouble.exitCode)
+    }
+}
+
+/// A file that the system does not let this process read or write, in one line.
+struct FileTrouble: Error, CustomStringConvertible {
+    /// EX_IOERR.
+    static let exitCode: Int32 = 74
+    let description: String
+
+    init(_ error: CocoaError) {
+        let path = error.filePath ?? error.url?.path ?? "a file"
+        // What the system said is in the middle of Foundation's text.
+        let said = (error.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
+        let reason =
+            said
+            ?? (error.code == .fileNoSuchFile || error.code == .fileReadNoSuchFile
+                ? "no such file" : error.localizedDescription)
+        let user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
+        description =
+            "\(path): \(reason), for the user \(user): give it to that user, run this as another one (the service's own is kilomint-collector), "
+            + "or name another place"
     }
 }
 

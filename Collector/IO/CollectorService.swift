@@ -57,9 +57,12 @@ package enum CollectorService {
     ) async throws -> [any Service] {
         guard let section = configuration.enrolment else { return [] }
         try requireFree(section.host, section.port, key: "enrolment.port")
-        do { return [try await EnrolmentServer.make(section, house, logger)] } catch {
-            throw ServiceStartError(description: "enrolment: \(error)", exitCode: SettingsError.exitCode)
-        }
+        do {
+            let server = try await EnrolmentServer.make(section, house, logger)
+            // Before anybody hears that we are ready: a broker that starts after us needs the list.
+            await house.keepRevocationList()
+            return [server]
+        } catch { throw ServiceStartError(description: "enrolment: \(error)", exitCode: SettingsError.exitCode) }
     }
 
     private static func links(

@@ -27,7 +27,7 @@ struct ConfigurationTests {
         let configuration = try load(try sample)
         #expect(configuration.clock == .real && configuration.http.host == "127.0.0.1" && !configuration.http.openReads)
         #expect(configuration.tokens.count == 5 && configuration.broker.port == 8883)
-        #expect(configuration.broker.tlsCAFile == "/etc/kilomint/broker-ca.pem")
+        #expect(configuration.broker.tlsCAFile == "/etc/kilomint/keys/ca/ca.pem")
     }
 
     @Test func defaults() throws {

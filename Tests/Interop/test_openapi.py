@@ -33,13 +33,13 @@ class Collector:
         for key in KEYS:
             algorithm = "eddsa" if key == "log" else "es256"
             self.run("key", "create", "--algorithm", algorithm, "--out", self.folder / "keys" / f"{key}.pem")
-        self.run("ca", "create", "--out", self.folder / "ca")
+        self.run("ca", "create", "--out", self.folder / "keys/ca")
         collector = self.sample("sample-collector.yaml")
         for old, new in {
             "/var/lib/kilomint": self.folder, "/mnt/witness/kilomint": self.folder / "witness", "port: 8080": f"port: {self.port}",
             "/usr/share/kilomint/firmware-profiles": ROOT / "firmware-profiles", "host: broker.example": "host: 127.0.0.1",
-            "port: 8883": f"port: {free_port()}", f"  ca_file: {self.folder}/broker-ca.pem\n": "",
-            f"  certificate_file: {self.folder}/collector.crt\n  key_file: {self.folder}/keys/collector.pem\n": "",
+            "port: 8883": f"port: {free_port()}", f"  ca_file: {self.folder}/keys/ca/ca.pem\n": "",
+            f"  certificate_file: {self.folder}/keys/collector.pem\n  key_file: {self.folder}/keys/collector-key.pem\n": "",
             "port: 8443": f"port: {free_port()}", "host: 0.0.0.0": "host: 127.0.0.1",
         }.items():
             assert old in collector, old

@@ -58,7 +58,9 @@ def closure(wanted):
 class Root:
     """A root below a folder of its own; `with Root() as root:` removes it at the end."""
 
-    def __init__(self):
+    def __init__(self, *more):
+        """`more`: packages that programs in there want beside those of all roots."""
+        self.wanted = WANTED + more
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="kilomint-root-"))
         os.chmod(self.path, 0o755)
 
@@ -81,7 +83,7 @@ class Root:
             self.at(folder).mkdir(parents=True)
         for name in ("bin", "sbin", "lib", "lib64"):
             self.at(name).symlink_to("usr/" + name)
-        packages = closure(WANTED)
+        packages = closure(self.wanted)
         files, status = set(), []
         for name, spec in packages.items():
             listing = subprocess.run(["dpkg", "-L", spec], check=True, capture_output=True, text=True).stdout

@@ -1,7 +1,5 @@
-"""Debian packages from install to purge, each time in a root of its own (root.py), with what dpkg and the programs say there.
-
-The agent is the one that people get: release, Swift linked in. Collector and audit are those of the test build, whose Swift
-libraries are put into the root; or all are what `make deb` built: KILOMINT_DEBS=.build/deb. Runs as root.
+"""Debian packages (debs.py) from install to purge, each time in a root of its own (root.py), with what dpkg and the programs say
+there. Nothing but them runs in it; test_live.py starts the whole root. Runs as root.
 """
 
 import gzip
@@ -22,13 +20,10 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "System"))
 import confinement  # noqa: E402
+import debs  # noqa: E402
 import root as roots  # noqa: E402
+from debs import BIN, DEBS, ROOT, filled, sh, toolchain  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("KILOMINT_BIN", ROOT / ".build/debug")).resolve()
-AGENT = pathlib.Path(os.environ.get("KILOMINT_AGENT_STATIC", ROOT / ".build/agent-release/release/kilomint-agent"))
-# Packages that are built already, of release programs; None: they are built here, of those of the test build.
-DEBS = os.environ.get("KILOMINT_DEBS")
 AGENT_BYTES_MAX = 12 << 20
 UNITS = ("kilomint-agent.service", "kilomint-agent-renew.service", "kilomint-agent-renew.timer", "kilomint-collector.service",
          "kilomint-crl.path", "kilomint-crl.service")
@@ -39,21 +34,10 @@ place = None
 packages = {}
 
 
-def sh(*words, **options):
-    return subprocess.run([str(w) for w in words], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options).stdout
-
-
 def setUpModule():
     global place
-    if os.geteuid() != 0:
-        raise AssertionError("chroot and owners need root: sudo, as Tests/run does it")
-    place = pathlib.Path(tempfile.mkdtemp(prefix="kilomint-packages-"))
-    unittest.addModuleCleanup(shutil.rmtree, place)
-    paths = (pathlib.Path(DEBS).resolve().glob("*.deb") if DEBS else map(pathlib.Path, sh(
-        ROOT / "packaging/build", "--programs", BIN, "--agent", AGENT, "--out", place, "--toolchain").splitlines()))
-    for path in paths:
-        assert path.name.split("_")[0] not in packages, f"two versions in {path.parent}"
-        packages[path.name.split("_")[0]] = path
+    place = debs.folder()
+    packages.update(debs.packages())
     packages["older agent"], packages["older profiles"] = older(packages["kilomint-agent"], "agent"), older(packages["kilomint-profiles"], "profiles")
 
 
@@ -72,32 +56,8 @@ def older(package, name):
     return place / f"old-{name}.deb"
 
 
-def brought(root, *names):
-    """Copies packages into the root; their paths there."""
-    root.at("debs").mkdir(exist_ok=True)
-    return ["/debs/" + pathlib.Path(shutil.copy(packages[name], root.at("debs"))).name for name in names]
-
-
 def install(root, *names):
-    return root.run("dpkg", "--force-confdef", "--force-confold", "-i", *brought(root, *names)).stdout
-
-
-def toolchain(root):
-    """The Swift libraries of the test build, where its programs look for them. What people get needs none."""
-    if DEBS:
-        return
-    paths = re.findall(r"=> (/\S*/usr/lib/swift/linux/\S+)", sh("ldd", BIN / "kilomint-collector"))
-    assert paths
-    for path in paths:
-        root.at(path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, root.at(path))
-
-
-def filled(root, port):
-    """The shipped configuration as an installer fills it in, for a meter on this machine, read often."""
-    head = root.at("etc/kilomint/agent.yaml").read_text().replace("gateway: CHANGE-ME", "gateway: gw-1").split("buses:\n")[0]
-    return head.replace("interval: 60s", "interval: 1s\ncommit: 500ms") + (
-        f"buses:\n  - tcp: 127.0.0.1:{port}\n    meters:\n      - {{id: meter-1, unit: 1, profile: abb/b23}}\n")
+    return root.run("dpkg", "--force-confdef", "--force-confold", "-i", *debs.brought(root, [packages[n] for n in names])).stdout
 
 
 class Installed(unittest.TestCase):
