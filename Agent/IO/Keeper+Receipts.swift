@@ -128,7 +128,11 @@ extension Keeper {
                 .error, "the collector takes nothing that this key signs",
                 [
                     ("because", Receipt.Refusal.words(ofKey: refusal.code)),
-                    ("do", "ask the operator for a claim code, then: kilomint-agent enroll --replace"),
+                    (
+                        "do",
+                        "ask the operator for a claim code, then: kilomint-agent enroll --replace; a revoked key first "
+                            + "needs another `key` and kilomint-agent init"
+                    ),
                 ], limit: "key \(refusal.code)")
         }
         let isSound = isSound(row, stream)

@@ -35,7 +35,7 @@ extension StatusBoard {
         if let code = now.evidence.keyRefusal {
             return [
                 "the collector takes nothing: \(Receipt.Refusal.words(ofKey: code)) The right box enrols with a new claim code "
-                    + "(kilomint-agent enroll --replace); what is read is kept"
+                    + "(kilomint-agent enroll --replace), where its key was revoked with another `key`; what is read is kept"
             ]
         }
         guard !now.isConnected else { return [] }

@@ -91,8 +91,8 @@ extension FindingID {
             "It is revoked or not known: ask the operator. A box that is to go on enrols with a new code and, where its "
                 + "key was revoked, a new key."
         case .keyRefused:
-            "Ask the operator for a claim code, then: kilomint-agent enroll --replace. What was read is kept. If this box is "
-                + "a copy of one that works elsewhere, switch it off instead."
+            "Ask the operator for a claim code, then: kilomint-agent enroll --replace; where the key was revoked, first another "
+                + "`key` and kilomint-agent init. What was read is kept. If this box is a copy of one that works elsewhere, switch it off instead."
         case .clientRival:
             "Find the second program or cloned disk; if somebody copied it, have the gateway revoked and enrolled anew."
         case .brokerUnreachable: "Check SIM, APN, firewall and name server; outbound TCP must be open."
