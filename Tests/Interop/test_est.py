@@ -78,9 +78,16 @@ class Terminal:
     def __init__(self, *command: object) -> None:
         self.master, slave = os.openpty()
         self.shown = ""
+
+        def prepare() -> None:
+            os.login_tty(slave)
+            # Tests that were started in the background ignore them, and so would everything below.
+            for name in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+                signal.signal(name, signal.SIG_DFL)
+
         environment = {**os.environ, "SWIFT_BACKTRACE": "enable=no"}
         self.shell = subprocess.Popen(
-            ["bash", "-c", self.SCRIPT, "shell", *map(str, command)], stdin=slave, stdout=slave, stderr=slave, preexec_fn=lambda: os.login_tty(slave), env=environment)
+            ["bash", "-c", self.SCRIPT, "shell", *map(str, command)], stdin=slave, stdout=slave, stderr=slave, preexec_fn=prepare, env=environment)
         self.slave = slave
 
     def __enter__(self) -> "Terminal":
