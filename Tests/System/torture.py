@@ -544,13 +544,21 @@ class Torture:
         asked, endings, struck = house.given(), house.endings, time.time()
         print(kind(house, chance), end="", flush=True)
         self.went_on(kind, house.given() - asked, house.endings - endings, time.time() - struck)
-        house.until("every record to be receipted", house.drained, 60)
+        house.until("every record to be receipted", lambda: self.decided(house) and house.drained(), 60)
         # A clean end commits and sends all that was read: from here on every answer has to be accounted for.
         self.end_cleanly(house)
         held, missing = self.reckon(house, reckoning)
         house.run_one("agent")
         self.held, self.missing, self.done = held, missing, number
         print(f"; {held} samples held, {missing} missing and owned up to, {time.time() - began:.0f} s ... ok", flush=True)
+
+    def decided(self, house):
+        """Gateways may show what they hold of a restored log only after somebody looked: then the person comes back."""
+        if is_behind(house):
+            house.end("collector")
+            opened = open_epochs(house)
+            print(f", later: {', '.join(opened + start_collector(house) + back_up(house))}", end="", flush=True)
+        return True
 
     def went_on(self, kind, answers, endings, seconds):
         """Only damage that is found at work ends an agent, and what does not touch it keeps no meter from being read."""
