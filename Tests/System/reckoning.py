@@ -12,7 +12,7 @@ from collections import defaultdict
 from house import ROOT, Failed
 
 sys.path.insert(0, str(ROOT / "Tests/Interop"))
-from formats import decode, envelope  # noqa: E402
+from formats import Wrong, decode, envelope  # noqa: E402, F401
 
 BIRTH, READINGS, NOTE, SKIP = 1, 2, 3, 4
 CRASHED, QUARANTINED, DROPPED = 3, 7, 11

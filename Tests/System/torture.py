@@ -9,6 +9,7 @@ a finding may need several runs. Rounds of ten share a house.
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import random
@@ -24,7 +25,7 @@ import links
 import storm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from house import Failed, House
-from reckoning import Reckoning
+from reckoning import SKIP, Reckoning, Wrong, envelope
 
 ROUNDS_OF_A_HOUSE = 10
 UNITS = (1, 2, 3)
@@ -156,9 +157,11 @@ class StormHouse(House):
         copy = self.dir / "durable"
         disk = disk or self.disk.follow()
         disk.write(disk.durable(), copy)
-        for stream, number, identity in stored(copy):
-            known = self.durable.setdefault((stream, number), identity)
-            if known != identity:
+        for stream, number, identity, whole in stored(copy):
+            if self.durable.get((stream, number), identity) == identity:
+                if whole() is not False:
+                    self.durable[stream, number] = identity
+            elif whole():
                 raise Failed(f"{stream}/{number} was another record before")
 
     def status(self):
@@ -199,20 +202,32 @@ class StormHouse(House):
 
 
 def stored(folder):
-    """[(stream hex, number, identity)] of single records in a spool; nothing of one that is no database."""
+    """[(stream hex, number, identity, whether it is whole)] of single records in a spool; nothing of one that is no database. A bit
+    that a worn page has lost in a row of before makes no other record of it, and nobody can be asked to hold it."""
     if not (folder / "spool.db").exists():
         return []
     try:
         with sqlite3.connect(folder / "spool.db") as base:
             streams = dict(base.execute("SELECT ordinal, id FROM stream").fetchall())
-            rows = base.execute("SELECT position, through, link FROM record WHERE envelope IS NOT NULL").fetchall()
+            rows = base.execute("SELECT position, through, link, kind, envelope FROM record WHERE envelope IS NOT NULL").fetchall()
     except sqlite3.DatabaseError:
         return []
     return [
-        (streams[position >> 40].hex(), number, link)
-        for position, through, link in rows
+        (streams[position >> 40].hex(), number, link, functools.partial(is_whole, link, kind, data))
+        for position, through, link, kind, data in rows
         if (number := position & (1 << 40) - 1) == through
     ]
+
+
+@functools.lru_cache(4_096)
+def is_whole(link, kind, data):
+    """None: nobody can say. A skip has the link of what it stands for, which is not seen in it."""
+    if kind == SKIP:
+        return None
+    try:
+        return envelope(data, "record", "spool").identity == link
+    except Wrong:
+        return False
 
 
 # -- what happens in a round: each does it and says what it did -----------------------------------------------------------
@@ -293,11 +308,11 @@ def power_cut(house, chance):
 
 def check_image(house):
     """A durable record is in what the power cut left, or the agent's own start will have to say why not."""
-    left = {(stream, number) for stream, number, _ in stored(house.dir / "durable")}
+    left = {(stream, number) for stream, number, *_ in stored(house.dir / "durable")}
     copy = house.dir / "left"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(house.spool, copy, ignore=shutil.ignore_patterns("*.sock"))
-    found = {(stream, number) for stream, number, _ in stored(copy)}
+    found = {(stream, number) for stream, number, *_ in stored(copy)}
     if left - found:
         raise Failed(f"a power cut took {len(left - found)} records that were synced: {sorted(left - found)[:3]}")
 
