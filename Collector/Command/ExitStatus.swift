@@ -34,11 +34,12 @@ struct FileTrouble: Error, CustomStringConvertible {
     init(_ error: CocoaError) {
         let path = error.filePath ?? error.url?.path ?? "a file"
         // What the system said is in the middle of Foundation's text.
-        let said = (error.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
-        let reason =
-            said
-            ?? (error.code == .fileNoSuchFile || error.code == .fileReadNoSuchFile
-                ? "no such file" : error.localizedDescription)
+        let posix = error.underlying as? POSIXError
+        let reason = posix.map { String(cString: strerror($0.code.rawValue)) } ?? error.localizedDescription
+        guard posix?.code == .EACCES || posix?.code == .EPERM else {
+            description = "\(path): \(reason)"
+            return
+        }
         let user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
         description =
             "\(path): \(reason), for the user \(user): give it to that user, run this as another one (the service's own is kilomint-collector), "

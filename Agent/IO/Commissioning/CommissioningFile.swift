@@ -3,7 +3,6 @@
 
 package import AgentCore
 internal import Evidence
-internal import Glibc
 internal import Proofs
 internal import Quantities
 internal import Synchronization
@@ -38,14 +37,7 @@ package final class CommissioningFile: Sendable {
             body(&book)
             return book.lines
         }
-        let bytes = Array(lines.map { $0 + "\n" }.joined().utf8)
-        let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SystemError("create \(temporary)") }
-        defer { close(descriptor) }
-        guard write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
-            rename(temporary, path) == 0
-        else { throw SystemError("write \(path)") }
+        try SmallFile.replace(path, with: Array(lines.map { $0 + "\n" }.joined().utf8))
     }
 }
 

@@ -32,7 +32,7 @@ extension EnrolledFolder {
         guard mkdir(new, 0o700) == 0 else { throw SystemError("create folder \(new)") }
         try before(.writeFiles)
         for file in files { try Self.write(file.bytes, to: new + "/" + file.name) }
-        Self.giveToOwner(of: Self.parent(path), new, files.map(\.name))
+        Self.giveToOwner(of: SmallFile.parent(path), new, files.map(\.name))
         try before(.sync)
         try SmallFile.sync(folder: new)
         try before(.exchange)
@@ -44,14 +44,9 @@ extension EnrolledFolder {
             guard rename(new, path) == 0 else { throw SystemError("name \(path)") }
         }
         try before(.syncParent)
-        try SmallFile.sync(folder: Self.parent(path))
+        try SmallFile.sync(folder: SmallFile.parent(path))
         try before(.removeFormer)
         try Self.remove(new)
-    }
-
-    private static func parent(_ path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     private static func write(_ bytes: [UInt8], to path: String) throws(SystemError) {

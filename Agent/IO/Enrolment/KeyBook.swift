@@ -1,7 +1,6 @@
 // Which keys signed for this gateway since when: the file `keys` in the spool folder. It lets stored records of a key that was
 // removed be verified, and tells a key's age. A hint beside the stream, which says itself which key is in force.
 
-internal import Glibc
 package import Keys
 package import Quantities
 
@@ -45,12 +44,7 @@ package struct KeyBook: Sendable {
         if let current, current.key == key, current.isPlausible || !instant.isPlausible { return }
         entries = (entries.filter { $0.key != key } + [Entry(since: instant, key: key)]).suffix(Self.entriesMax)
         let bytes = Array(entries.map { "\($0.since) \($0.key.spki.hex)\n" }.joined().utf8)
-        let descriptor = open(path + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SystemError("create \(path).new") }
-        defer { close(descriptor) }
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
-            rename(path + ".new", path) == 0
-        else { throw SystemError("write \(path)") }
+        try SmallFile.replace(path, with: bytes)
     }
 }
 

@@ -1,7 +1,6 @@
 // The highest number of a key list that was believed, and of which root: an older list of the same root is not believed again.
 // Numbers of two roots have nothing to do with each other: another operator's list begins at 1.
 
-internal import Glibc
 internal import Keys
 internal import Proofs
 internal import Quantities
@@ -9,12 +8,8 @@ internal import Quantities
 /// One line beside the spool: the root's SHA-256, and a number. It outlives a spool that was damaged.
 struct BelievedList {
     let path: String
-    private let folder: String
 
-    init(folder: String) {
-        self.folder = folder
-        path = folder + "/key-list"
-    }
+    init(folder: String) { path = folder + "/key-list" }
 
     private struct Line: Hashable {
         let root: String
@@ -33,13 +28,7 @@ struct BelievedList {
     func remember(_ number: UInt64, of root: PublicKey) throws(SystemError) {
         let new = Line(root: Self.name(root), number: number)
         guard new != line else { return }
-        let descriptor = open(path + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SystemError("create \(path).new") }
-        defer { close(descriptor) }
-        try SmallFile.write(Array("\(new.root) \(new.number)\n".utf8), to: descriptor, path)
-        guard fsync(descriptor) == 0 else { throw SystemError("sync \(path).new") }
-        guard rename(path + ".new", path) == 0 else { throw SystemError("name \(path)") }
-        try SmallFile.sync(folder: folder)
+        try SmallFile.replace(path, with: Array("\(new.root) \(new.number)\n".utf8))
     }
 
     /// Nil where there is none, or one that cannot be understood.

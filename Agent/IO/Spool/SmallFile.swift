@@ -54,6 +54,43 @@ package enum SmallFile {
         }
     }
 
+    /// What ``replace(_:with:before:)`` is about to do; what a crash there leaves is said beside it.
+    enum ReplaceStep: Hashable, CaseIterable {
+        /// The former file, perhaps with an older `.new` beside it.
+        case write
+        /// The former file, and a `.new` whose bytes may not be on the medium.
+        case sync
+        /// The former file and a whole `.new`.
+        case rename
+        /// The new file; after a power cut perhaps the former one.
+        case syncFolder
+    }
+
+    /// Replaces a file as a whole, durably: written beside, made durable, renamed, and the folder made durable.
+    ///
+    /// - Parameter before: in tests: what it throws counts as that step's failure.
+    static func replace(
+        _ path: String, with bytes: [UInt8], before: (ReplaceStep) throws(SystemError) -> Void = { _ in }
+    ) throws(SystemError) {
+        let new = path + ".new"
+        try before(.write)
+        let descriptor = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw SystemError("create \(new)") }
+        defer { close(descriptor) }
+        try write(bytes, to: descriptor, new)
+        try before(.sync)
+        guard fsync(descriptor) == 0 else { throw SystemError("sync \(new)") }
+        try before(.rename)
+        guard rename(new, path) == 0 else { throw SystemError("name \(path)") }
+        try before(.syncFolder)
+        try sync(folder: parent(path))
+    }
+
+    static func parent(_ path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// Makes the names in a folder durable.
     static func sync(folder: String) throws(SystemError) {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

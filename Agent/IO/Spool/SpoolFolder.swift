@@ -87,15 +87,7 @@ struct SpoolFolder {
     /// Whole or not at all: a crash leaves the names that were there.
     private func write(salvaging quarantines: [String]) throws(SystemError) {
         let lines = quarantines.suffix(Self.namesMax).map { $0.dropFirst(path.utf8.count + 1) + "\n" }
-        let temporary = path + "/salvaging.new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SystemError("create \(temporary)") }
-        defer { close(descriptor) }
-        try SmallFile.write(Array(lines.joined().utf8), to: descriptor, temporary)
-        guard fsync(descriptor) == 0, rename(temporary, path + "/salvaging") == 0 else {
-            throw SystemError("write \(path)/salvaging")
-        }
-        try SmallFile.sync(folder: path)
+        try SmallFile.replace(path + "/salvaging", with: Array(lines.joined().utf8))
     }
 
     /// What is still to be taken over. Best effort: a name too many is gone over again, and what is there is passed over.
@@ -126,14 +118,7 @@ struct SpoolFolder {
 
     /// Whole or not at all: a crash leaves the old marks, perhaps with a temporary file beside them.
     func write(_ marks: Marks) throws(SystemError) {
-        let bytes = Array("machine \(marks.machine)\nstream \(marks.stream)\n".utf8)
-        let temporary = path + "/marks.new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SystemError("create \(temporary)") }
-        defer { close(descriptor) }
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
-            rename(temporary, path + "/marks") == 0
-        else { throw SystemError("write \(path)/marks") }
+        try SmallFile.replace(path + "/marks", with: Array("machine \(marks.machine)\nstream \(marks.stream)\n".utf8))
     }
 }
 
